@@ -1,0 +1,59 @@
+# `make demo` and `make serve` need Python 3.11+ and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+
+.PHONY: demo serve stop install test check lint types imports test-slow test-llm bench-load clean
+
+demo: $(INSTALLED)  ## show the main job once
+	@$(BIN)/memcubed demo
+
+serve: $(INSTALLED)  ## serve the API until Ctrl-C
+	@$(BIN)/memcubed serve
+
+stop: $(INSTALLED)  ## stop a bundled PostgreSQL that a killed service left running
+	@$(BIN)/memcubed stop
+
+install: $(INSTALLED)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("memcubed needs Python 3.11 or newer; name one with PYTHON=...") if sys.version_info < (3, 11) else 0'
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(INSTALLED_DEV): $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(INSTALLED)
+
+check: lint types imports test  ## what CI runs
+
+lint: $(INSTALLED_DEV)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(INSTALLED_DEV)
+	$(BIN)/mypy
+
+imports: $(INSTALLED_DEV)
+	$(BIN)/lint-imports
+
+test: $(INSTALLED_DEV)  ## the tests, on a real PostgreSQL and a real HTTP server
+	$(BIN)/pytest
+
+test-slow: $(INSTALLED_DEV)  ## the tests that take minutes
+	$(BIN)/pytest -m slow
+
+test-llm: $(INSTALLED_DEV)  ## the tests against the real language model at MEMCUBED_TEST_LLM_BASE_URL
+	$(BIN)/pytest -m llm
+
+bench-load: $(INSTALLED_DEV)  ## latency and throughput of add and search, and where the time goes
+	$(BIN)/python -m benchmarks.load
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

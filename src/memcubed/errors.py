@@ -1,0 +1,137 @@
+"""Every error that memcubed raises on purpose; each knows its contract code and its HTTP status.
+
+The codes are those of the hosted MemOS platform, so that its clients understand them.
+"""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class MemcubedError(Exception):
+    """The root. `message` is written for the person who made the call."""
+
+    code: ClassVar[int] = 50000
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class ConfigurationError(MemcubedError):
+    """The operator has to change a setting or the environment; raised at start, never by a request."""
+
+
+class InvalidRequestError(MemcubedError):
+    """A parameter has the wrong name, type, value or structure."""
+
+    code = 40000
+    status = HTTPStatus.BAD_REQUEST
+
+
+class MissingFieldError(InvalidRequestError):
+    """A required field is missing or empty."""
+
+    code = 40002
+
+
+class EmptyListError(InvalidRequestError):
+    """A list or object that needs at least one entry has none."""
+
+    code = 40003
+
+
+class UnsupportedTypeError(InvalidRequestError):
+    """A value is of a type that this service does not take."""
+
+    code = 40006
+
+
+class UserIdTooLongError(InvalidRequestError):
+    """A user or agent id is longer than the limit."""
+
+    code = 40010
+
+
+class ConversationIdTooLongError(InvalidRequestError):
+    """A conversation id is longer than the limit."""
+
+    code = 40011
+
+
+class InvalidRelativityError(InvalidRequestError):
+    """`relativity` is not a number from 0 to 1."""
+
+    code = 40012
+
+
+class NotFoundError(MemcubedError):
+    """The requested data, or route, does not exist."""
+
+    code = 40001
+    status = HTTPStatus.NOT_FOUND
+
+
+class TaskNotFoundError(NotFoundError):
+    """No such task in this project."""
+
+    code = 50131
+
+
+class MethodNotAllowedError(InvalidRequestError):
+    """The route exists, but not for this HTTP method."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+
+class ConflictError(InvalidRequestError):
+    """The request contradicts an earlier one, such as an idempotency key used for another body."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class MissingKeyError(MemcubedError):
+    """The request carries no API key."""
+
+    code = 40130
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class InvalidKeyError(MemcubedError):
+    """The API key is unknown, expired or revoked."""
+
+    code = 40132
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class RequestTooLargeError(MemcubedError):
+    """The request as a whole is over a limit."""
+
+    code = 40301
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class InputTooLongError(RequestTooLargeError):
+    """One input is over the token limit."""
+
+    code = 40305
+
+
+class ServiceUnavailableError(MemcubedError):
+    """The database, or something else this request needs, does not answer; trying again later can succeed."""
+
+    code = 50004
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class ProviderError(MemcubedError):
+    """A model endpoint failed.
+
+    `retryable` is False when the same call would fail the same way (bad key, unknown model, refused request).
+    `retry_after` is how many seconds the endpoint asked to wait before the next try, when it said so.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = True, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.retry_after = retry_after

@@ -1,0 +1,148 @@
+"""Everything an operator can set. Nothing else reads the environment.
+
+Each setting is an environment variable with the prefix `MEMCUBED_`; an `.env` file in the working directory is
+read as well. `docs/operations.md` has them all, and a test holds the two together.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit, urlunsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from memcubed.errors import ConfigurationError
+
+
+def _alias(name: str, *others: str) -> AliasChoices:
+    return AliasChoices(f"MEMCUBED_{name}", *others)
+
+
+class Settings(BaseSettings):
+    """The settings of one installation, read once at start."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MEMCUBED_", env_file=".env", extra="ignore", env_ignore_empty=True, populate_by_name=True
+    )
+
+    home: Path = Field(default=Path("~/.memcubed"), description="Folder of all state when no database URL is set.")
+
+    # HTTP
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
+    max_request_bytes: int = Field(
+        default=16_000_000, gt=0, description="Largest request body; a larger one is refused before it is read."
+    )
+    add_max_tokens: int = Field(default=40_000, gt=0, description="Token limit of one add/message call.")
+    query_max_tokens: int = Field(default=40_000, gt=0, description="Token limit of one search query.")
+    sync_wait_seconds: float = Field(
+        default=20.0, ge=0, description="How long add/message with async_mode=false waits before it answers `running`."
+    )
+
+    # Database
+    database_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL URL the service connects with; empty: the bundled PostgreSQL."
+    )
+    migration_database_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL URL of the tables' owner, for `migrate` and `key`; empty: DATABASE_URL."
+    )
+    database_pool_size: int = Field(default=10, ge=2, description="Connections kept open by one process.")
+    default_timezone: str = Field(default="UTC", description="IANA time zone of new projects.")
+
+    # Language model
+    llm_base_url: str | None = Field(
+        default=None,
+        validation_alias=_alias("LLM_BASE_URL", "OPENAI_BASE_URL"),
+        description="OpenAI-compatible endpoint of the extractor, such as https://api.openai.com/v1.",
+    )
+    llm_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=_alias("LLM_API_KEY", "OPENAI_API_KEY"),
+        description="Its key; endpoints without one need none.",
+    )
+    llm_model: str | None = Field(
+        default=None,
+        validation_alias=_alias("LLM_MODEL", "OPENAI_MODEL"),
+        description="Its model's name; the LLM extractor runs when this is set.",
+    )
+    llm_timeout_seconds: float = Field(default=120.0, gt=0, description="Time limit of one call to the model.")
+    llm_concurrency: int = Field(default=4, ge=1, description="Calls to the model at once from one process.")
+    llm_window_tokens: int = Field(
+        default=3000, ge=200, description="A longer conversation is cut at turns into windows of this many tokens."
+    )
+    llm_max_answer_tokens: int = Field(default=1500, ge=100, description="Answer tokens of one extraction call.")
+
+    # Embeddings
+    embedding_base_url: str | None = Field(
+        default=None, description="OpenAI-compatible endpoint for embeddings; empty: the local model."
+    )
+    embedding_api_key: SecretStr | None = Field(default=None, description="Its key.")
+    embedding_model: str | None = Field(default=None, description="Its model's name.")
+    embedding_dimensions: int | None = Field(
+        default=None, ge=1, le=4000, description="Vector length to ask for; empty: what the model gives."
+    )
+    embedding_query_prefix: str = Field(default="", description="Put before every query, for models that want one.")
+    embedding_document_prefix: str = Field(default="", description="Put before every memory.")
+    embedding_timeout_seconds: float = Field(default=10.0, gt=0, description="Time limit of one embedding call.")
+    embedding_cache_size: int = Field(default=4096, ge=0, description="Queries whose vectors are kept in memory.")
+
+    # Worker
+    worker_concurrency: int = Field(default=4, ge=1, description="Jobs that one worker runs at once.")
+    task_attempts: int = Field(default=6, ge=1, description="How often a failing task is tried before it fails.")
+    task_backoff_seconds: float = Field(
+        default=2.0, gt=0, description="Wait before the second try; it doubles with each further one, up to 5 minutes."
+    )
+
+    # Logs
+    log_format: Literal["text", "json"] = Field(default="text", description="Format of the log lines.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least severe level.")
+
+    @field_validator("home")
+    @classmethod
+    def _expand(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @field_validator("default_timezone")
+    @classmethod
+    def _known_timezone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{name!r} is no IANA time zone") from error
+        return name
+
+    @model_validator(mode="after")
+    def _embedding_endpoint_is_whole(self) -> Self:
+        if self.embedding_base_url and not self.embedding_model:
+            raise ValueError("MEMCUBED_EMBEDDING_BASE_URL needs MEMCUBED_EMBEDDING_MODEL beside it")
+        return self
+
+    @cached_property
+    def uses_bundled_database(self) -> bool:
+        """Whether the service runs its own PostgreSQL under `home`."""
+        return self.database_url is None
+
+
+def load_settings() -> Settings:
+    """The settings of this environment. Raises ConfigurationError, naming the variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        where = f"MEMCUBED_{name.removeprefix('MEMCUBED_')}: " if name else ""
+        raise ConfigurationError(f"{where}{first['msg'].removeprefix('Value error, ')}.") from error
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The URL with the driver that SQLAlchemy is to use, whatever form the operator wrote."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(scheme="postgresql+psycopg"))
+
+
+def libpq_url(url: str) -> str:
+    """The URL as libpq wants it, without a SQLAlchemy driver name."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(scheme="postgresql"))
