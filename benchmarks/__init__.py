@@ -1,0 +1,1 @@
+"""Commands that measure memcubed and print tables."""

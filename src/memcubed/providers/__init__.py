@@ -1,0 +1,1 @@
+"""Models that others make: a protocol each, and one file a vendor."""
