@@ -1,0 +1,1 @@
+"""Memories: what they are, how they are stored, embedded and let go."""

@@ -1,0 +1,1 @@
+"""Messages: accepting them so that nothing is lost, and giving them back."""

@@ -1,0 +1,40 @@
+"""What a message is, inside the service."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+
+class Role(StrEnum):
+    """Who wrote a message."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+    SYSTEM = "system"
+    TOOL = "tool"
+
+
+_BY_TRUST: Final = (Role.USER, Role.SYSTEM, Role.ASSISTANT, Role.TOOL)
+
+
+def least_trusted(roles: Iterable[Role]) -> Role:
+    """The role that a memory made from messages of these roles comes from; a user's when there are none."""
+    return max(roles, key=_BY_TRUST.index, default=Role.USER)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message as production and recall read it: its text, who said it and when.
+
+    `content` is the text of the message (parts joined by newlines), never None. `chat_time` is aware UTC.
+    `speaker` is the message's `role_name`: who speaks in a group, or None.
+    """
+
+    message_id: UUID
+    role: Role
+    content: str
+    chat_time: datetime
+    speaker: str | None = None

@@ -1,0 +1,1 @@
+"""Production: messages become memories."""

@@ -1,0 +1,71 @@
+"""The turns of a conversation as the rules read them: cleaned, dated, each with what stands before it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from memcubed.language.cleaning import printable
+from memcubed.language.dates import resolve
+from memcubed.language.detect import Language, detect
+from memcubed.messages.model import Role, Turn
+from memcubed.production.model import ExtractionRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A turn in its place.
+
+    `now` is when it was said, in the project's time zone; `new` if memories may come from it. `dated` is the text with
+    absolute dates; what is current is left alone in it, as every memory shows the day it was said.
+    """
+
+    index: int
+    turn: Turn
+    text: str
+    dated: str
+    language: Language
+    now: datetime
+    new: bool
+
+    @property
+    def chinese(self) -> bool:
+        """Whether the turn is in Chinese."""
+        return self.language is Language.ZH
+
+    @property
+    def date(self) -> str:
+        """The day of the turn, such as 2025-06-10."""
+        return self.now.date().isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What users and assistants said, in order; `group` when several people talk rather than one with an assistant."""
+
+    places: tuple[Place, ...]
+    group: bool
+
+    def before(self, place: Place, role: Role | None = None) -> Place | None:
+        """Return the nearest earlier turn (of a role), or None."""
+        for earlier in reversed(self.places[: place.index]):
+            if role is None or earlier.turn.role is role:
+                return earlier
+        return None
+
+
+def read(request: ExtractionRequest) -> Conversation:
+    """Arrange the request's turns; system and tool messages are no talk and are left out, as are empty ones."""
+    talk = [(turn, False) for turn in request.context] + [(turn, True) for turn in request.turns]
+    talk = [(t, new) for t, new in talk if t.role in {Role.USER, Role.ASSISTANT} and printable(t.content).strip()]
+    main = detect("\n".join(turn.content[:500] for turn, _ in talk))
+    places = tuple(_place(i, turn, main, request.timezone, new=new) for i, (turn, new) in enumerate(talk))
+    speakers = {place.turn.speaker for place in places if place.turn.role is Role.USER and place.turn.speaker}
+    alone = all(place.turn.role is Role.USER for place in places)
+    return Conversation(places, len(speakers) > 1 or (alone and bool(speakers)))
+
+
+def _place(index: int, turn: Turn, main: Language, zone: ZoneInfo, *, new: bool) -> Place:
+    text = printable(turn.content).strip()
+    language = detect(text, main)
+    now = turn.chat_time.astimezone(zone)
+    return Place(index, turn, text, resolve(text, now, language, current=False), language, now, new)

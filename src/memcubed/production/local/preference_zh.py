@@ -1,0 +1,132 @@
+"""Preferences stated in Chinese: 我喜欢…, 不吃…, 以后…别…."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import rjieba
+
+from memcubed.language.sentences import clauses
+from memcubed.production.local.preference_model import Stated
+
+_OTHERS: Final = re.compile(
+    r"他|她|它|人家|别人|有人|大家|妈|爸|爷爷|奶奶|姥|外公|外婆|姐|妹|哥|弟|叔|姑|姨|舅|老公|老婆|丈夫|妻子|爱人"
+    r"|对象|女儿|儿子|孩子|娃|宝宝|闺女"
+    r"|同事|老板|领导|上司|导师|老师|师傅|师兄|师姐|朋友|闺蜜|室友|舍友|同学|邻居|房东|客户|婆婆|公公|岳|家人|亲戚"
+    r"|学生|猫|狗|医生"
+)
+_KIN_AFTER_ME: Final = re.compile(
+    r"^(?:们?家?的?|的)?(?:妈|爸|爷|奶|姥|外公|外婆|姐|妹|哥|弟|叔|姑|姨|舅|老公|老婆|丈夫|妻|爱人|对象|女儿|儿子"
+    r"|孩子|娃|闺女|同事|老板|领导|上司|导师|老师"
+    r"|师|朋友|男朋友|女朋友|闺蜜|室友|舍友|同学|邻居|房东|客户|婆婆|公公|岳|家人|家里人|亲戚|学生|猫|狗"
+    r"|[家组队][^，。]{0,3}[的里])"
+)
+_ADVERBS: Final = (
+    r"(?:最|很|特别|非常|真的?|超级?|比较|更|一直|从小|就|都|还是|其实|也|挺|蛮|尤其"
+    r"|平时|一向|向来|只|不太|不怎么|不大|不|可|格外|始终|从来|越来越)*"
+)
+_LIKING: Final = re.compile(
+    rf"{_ADVERBS}(?:喜欢(?![上你您他她这那]$)|喜爱|热爱|偏爱|偏好|钟爱|爱(?=吃|喝|看|听|玩|用|穿|坐|住|逛|睡|喝|养"
+    rf"|泡|一个人)|讨厌|厌恶|反感|受不了|受不得|忍不了|接受不了"
+    r"|最怕|怕(?=[冷热吵黑晒辣高痒苦酸油腻疼痛晕狗猫虫蛇鬼坐])|最烦|最恨|懒得|宁愿|宁可|不吃|不喝|不碰|不沾|不抽"
+    r"|不加[糖奶冰辣葱盐]|平时[只都]?[吃喝穿用看坐住]"
+    r"|不能[吃碰喝沾闻]|[吃喝碰闻]不了|吃不惯|喝不惯|住不惯|用不惯"
+    r"|过敏|吃素|忌口|忌[辣油甜生]|戒了|只[吃喝看坐住穿用买认选]|(?<!养成)习惯(?!了吧)|向来|从来?不|从不|总是|老是"
+    r"|每次都|一般都|通常都?|一律|偏向|倾向于?|看重|在意|讲究|追求"
+    r"|一[吃喝碰闻][^，。]{1,10}就|[一半][件个样点次口分](?:都|也)不|打死(?:都|也)不)"
+)
+_INSTRUCTION: Final = re.compile(
+    r"(?<!要是)(?<!如果)(?<!等)(?:以后|今后|往后|之后|从今[天往后起]*|从现在(?:开始|起)?|下次|下回|每次|每回|一律"
+    r"|永远|记住|凡是|往后)[^我他她。！？]{0,14}?"
+    r"(?:给我|帮我|跟我|叫我|对我|提醒我|带我|替我|为我|别|不要|不用|不许|请|用|只|先|推荐|安排|回复|回答|写|讲|改"
+    r"|发|控制|保持|尽量|统一|都)"
+    r"|(?:请|麻烦你?|拜托|千万)(?:你|您)?(?:不要|别|勿|始终|总是|一直|只|一律|尽量|务必|用)"
+    r"|(?:别|不要|不准|不许)(?:再|老是?|总是?|动不动|一上来)(?:给我|跟我|对我|推荐|提|说|用|发|写|问|叫|让我|安排|整)"
+    r"|(?:你|您)?(?:给我|帮我|跟我)[^，。！？]{1,10}(?:的时候|时)?[，,]?(?:都|别|不要|只|一律|最多|最好|必须|先)"
+    r"|(?:叫我|称呼我)[^，。！？吗]{1,8}(?:就行|就好|吧|即可)"
+)
+_HYPOTHESIS: Final = re.compile(r"如果|要是|假如|假设|万一|倘若|的话")
+_QUESTION: Final = re.compile(r"[?？]\s*[”’」]?$|[吗么]\s*$|什么|哪[个些里种天]|谁|怎么(?!都|也)|是不是|会不会|要不要")
+_REPORTED: Final = re.compile(r"说|问|觉得|以为|认为|让|叫|劝|要求|嫌|夸|怪|笑|知道|猜|听说")
+_NO_REAL: Final = re.compile(
+    r"(?:喜欢|爱|讨厌)(?:这|那)(?:个|种|样|条|份|版|句)?(?:主意|方案|想法|说法|建议)?[。！!，,]?$|不?喜欢(?:你|您)"
+    r"|习惯了?[。！]?$"
+)
+_MOOD: Final = re.compile(
+    r"^(?:其实|对了|话说|另外|还有|不过|反正|说实话|老实说|总之|而且|但是?|所以|顺便说一?下?)+[，,]?"
+)
+_POINTING: Final = re.compile(r"[他她它]|[这那][个些种样]?")
+_NEAR: Final = 14
+
+
+def stated(said: list[str], who: str, *, instructions: bool) -> Iterator[Stated]:
+    """Yield the preferences that the speaker states of themselves in the sentences of a turn."""
+    for number, sentence in enumerate(said):
+        if _QUESTION.search(sentence):
+            continue
+        order = _INSTRUCTION.search(sentence) if instructions else None
+        if order and not _HYPOTHESIS.search(sentence[max(order.start() - 3, 0) : order.start() + 2]):
+            yield Stated(number, instruction=True, needs_context=_points(sentence))
+            continue
+        if _liking(sentence, said[:number]):
+            yield Stated(number, _rewritten(sentence, who), needs_context=_points(sentence))
+
+
+def _points(sentence: str) -> bool:
+    first = next(iter(clauses(sentence)), "")
+    return bool(_POINTING.search(first))
+
+
+def _liking(sentence: str, earlier: list[str]) -> bool:
+    parts = clauses(sentence)
+    for at, clause in enumerate(parts):
+        for match in _LIKING.finditer(clause):
+            head = clause[: match.start()]
+            if _NO_REAL.search(clause) or _HYPOTHESIS.search(head):
+                continue
+            if _is_self(head, [*earlier[-1:], *parts[:at]]):
+                return True
+    return False
+
+
+def _is_self(head: str, before: list[str]) -> bool:
+    """Whether the speaker is the subject of a verb, given the clause up to it and the clauses before."""
+    if re.search(r"[你您]", head):
+        return False
+    mine = head.rfind("我")
+    if mine >= 0:
+        between, lead = head[mine + 1 :], head[:mine]
+        if _KIN_AFTER_ME.match(between) or len(between) > _NEAR or _names_other(between):
+            return False
+        return not (_REPORTED.search(lead) and _names_other(lead)) and not _REPORTED.search(between)
+    if _names_other(head) or len(head) > _NEAR:
+        return False
+    return _continues_self(before)
+
+
+def _continues_self(before: list[str]) -> bool:
+    """Whether a clause without a subject goes on about the speaker, as it does when nobody is named at all."""
+    for clause in reversed(before):
+        own = clause.find("我")
+        if own >= 0 and not _KIN_AFTER_ME.match(clause[own + 1 :]):
+            return not _OTHERS.search(clause[:own])
+        if own >= 0 or _names_other(clause) or "你" in clause:
+            return False
+    return True
+
+
+def _names_other(text: str) -> bool:
+    if not text:
+        return False
+    # A name has two or three characters; longer ones are the segmenter's mistakes.
+    return bool(_OTHERS.search(text)) or any(flag == "nr" and len(word) in {2, 3} for word, flag in rjieba.tag(text))
+
+
+def _rewritten(sentence: str, who: str) -> str | None:
+    """Return the sentence with its speaker's name for 我, when it has one 我, at its head, and addresses nobody."""
+    body = _MOOD.sub("", sentence.strip())
+    if body.count("我") != 1 or re.search(r"[你您咱他她]|我们|人家", body) or not body.startswith("我"):
+        return None
+    if _KIN_AFTER_ME.match(body[1:]) or body.startswith("我的"):
+        return None
+    return who + body[1:]

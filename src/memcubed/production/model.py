@@ -1,0 +1,95 @@
+"""What an extractor is given and what it gives back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from memcubed.memories.model import KnownMemory, MemoryKind
+from memcubed.messages.model import Turn
+
+_UTC: Final = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionRequest:
+    """The new turns of one conversation, in order, and what helps to understand them.
+
+    `context` are earlier turns of the conversation, for reading only: nothing is extracted from them.
+    `vocabulary` are the developer's tags. `known` are the nearest memories that the cube already holds.
+    `timezone` is the project's: relative dates are resolved in it. `kinds` are the kinds asked for.
+    """
+
+    turns: tuple[Turn, ...]
+    context: tuple[Turn, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+    known: tuple[KnownMemory, ...] = ()
+    timezone: ZoneInfo = _UTC
+    kinds: frozenset[MemoryKind] = frozenset(MemoryKind)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A memory that an extractor proposes; it is not stored yet.
+
+    `key` is a short title, `value` the memory in a sentence or two that a model can use as it stands.
+    `source_ids` are ids of messages in the request's `turns`, at least one. `reasoning` says why a preference
+    is believed. `memory_time` is when what it tells happened or will happen, aware UTC.
+    `index_text` is what is embedded and indexed by words when that is not key and value; `context_text`, what stood
+    around it in the conversation, is indexed by words alone.
+    """
+
+    kind: MemoryKind
+    key: str
+    value: str
+    source_ids: tuple[UUID, ...]
+    tags: tuple[str, ...] = ()
+    reasoning: str = ""
+    confidence: float = 1.0
+    memory_time: datetime | None = None
+    index_text: str | None = None
+    context_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an extraction cost at the model endpoint."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.calls + other.calls,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """The outcome. `nothing_reason` says in plain words why `drafts` is empty; it is None otherwise."""
+
+    drafts: tuple[Draft, ...]
+    nothing_reason: str | None = None
+    usage: Usage = Usage()
+
+
+class Extractor(Protocol):
+    """Turns messages into drafts. Raises ProviderError when the model behind it fails."""
+
+    @property
+    def name(self) -> str:
+        """What the start-up log and /health show, such as 'local' or 'llm (qwen3-8b)'."""
+        ...
+
+    @property
+    def uses_model(self) -> bool:
+        """Whether it waits for a model: then raw turns get vectors meanwhile, and it is shown `known` memories."""
+        ...
+
+    async def extract(self, request: ExtractionRequest) -> Extraction:
+        """Read the request's turns once."""
+        ...

@@ -1,0 +1,91 @@
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from memcubed.memories.model import MemoryKind
+from memcubed.messages.model import Role, Turn
+from memcubed.production.local import LocalExtractor
+from memcubed.production.model import Draft, ExtractionRequest
+
+NOW = datetime(2024, 6, 12, 9, 30, tzinfo=UTC)
+
+
+async def preferences(text: str) -> list[Draft]:
+    turns = (Turn(UUID(int=1), Role.USER, text, NOW),)
+    found = await LocalExtractor().extract(ExtractionRequest(turns=turns))
+    return [draft for draft in found.drafts if draft.kind is MemoryKind.EXPLICIT_PREFERENCE]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("我喜欢靠过道的座位。", "用户喜欢靠过道的座位。"),
+        ("其实我最讨厌排队。", "用户最讨厌排队。"),
+        ("我从来不喝咖啡", "用户从来不喝咖啡"),
+        ("我对花粉过敏", "用户对花粉过敏"),
+        ("香菜我不吃。", "用户自述：“香菜我不吃。”"),
+        ("我妈爱热闹，我受不了人多的地方。", "用户自述：“我妈爱热闹，我受不了人多的地方。”"),
+        ("出门我向来坐最早一班车。", "用户自述：“出门我向来坐最早一班车。”"),
+        ("我平时喝豆浆，不加糖", "用户平时喝豆浆，不加糖"),
+        ("以后回答我都用表格。", "用户要求：“以后回答我都用表格。”"),
+        ("以后帮我写文案别用感叹号", "用户要求：“以后帮我写文案别用感叹号”"),
+        ("请不要叫我亲", "用户要求：“请不要叫我亲”"),
+        ("别再给我推荐恐怖片了", "用户要求：“别再给我推荐恐怖片了”"),
+        ("I prefer aisle seats.", "The user prefers aisle seats."),
+        ("I really hate my old office chair.", "The user really hates their old office chair."),
+        ("I don't like spicy food.", "The user doesn't like spicy food."),
+        ("I never watch horror films.", "The user never watches horror films."),
+        ("I can't stand loud bars!", "The user can't stand loud bars!"),
+        ("My favourite colour is teal.", 'The user states: "My favourite colour is teal."'),
+        ("I'm allergic to cashews.", 'The user states: "I\'m allergic to cashews."'),
+        ("From now on answer in bullet points.", 'The user asks: "From now on answer in bullet points."'),
+        ("Please don't use emojis.", 'The user asks: "Please don\'t use emojis."'),
+        ("Always give prices in euros.", 'The user asks: "Always give prices in euros."'),
+        ("When you suggest films, leave out horror.", 'The user asks: "When you suggest films, leave out horror."'),
+    ],
+)
+async def test_stated_preferences_are_kept_with_the_sentence(text: str, value: str) -> None:
+    (draft,) = await preferences(text)
+    assert draft.value == value
+    assert text in draft.reasoning
+    assert "2024-06-12" in draft.reasoning
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我妹妹喜欢猫",
+        "他不吃辣",
+        "小林说他讨厌下雨",
+        "我妈老说我喜欢熬夜",
+        "你喜欢狗吗？",
+        "我喜欢什么颜色来着",
+        "如果我喜欢上滑雪呢",
+        "别担心",
+        "以后我要去当兵",
+        "我老公从来不做饭",
+        "我喜欢这个方案。",
+        "My sister likes tea.",
+        "Do I like tea?",
+        "If I like the flat we will rent it.",
+        "My boss thinks I love overtime.",
+        "I love it!",
+        "I'd like a refund.",
+        "I don't like to say this.",
+        "I never thought it would rain.",
+        "I always knew that.",
+        "Don't worry.",
+        "the people I love",
+        "Please don't be late tomorrow?",
+    ],
+)
+async def test_what_is_no_preference_of_the_user_gives_none(text: str) -> None:
+    assert await preferences(text) == []
+
+
+async def test_a_pronoun_brings_the_sentence_before_along() -> None:
+    (draft,) = await preferences(
+        "Leo is off school this week. When you plan things for him, nothing with a phone please, ever."
+    )
+    assert "Leo is off school" in draft.value
