@@ -50,11 +50,11 @@ def embed(data: Path, e5: E5, *, centred: bool) -> Vectors:
 
     def queries(language: str) -> tuple[Rows, Rows]:
         texts = [pair[f"query_{language}"] for pair in content["pairs"]]
-        return rows(texts, e5.query, MeanOf.E5_QUERY), rows(texts, use, MeanOf.USE)
+        return rows(texts, e5.query, MeanOf.E5_QUERY), rows(texts, use, MeanOf.USE_QUERY)
 
     def pool(language: str) -> tuple[Rows, Rows]:
         texts = [pair[f"memory_{language}"] for pair in content["pairs"]] + content[f"distractors_{language}"]
-        return rows(texts, e5.passage, MeanOf.E5_PASSAGE), rows(texts, use, MeanOf.USE)
+        return rows(texts, e5.passage, MeanOf.E5_PASSAGE), rows(texts, use, MeanOf.USE_PASSAGE)
 
     return Vectors(
         {language: queries(language) for language in LANGUAGES},

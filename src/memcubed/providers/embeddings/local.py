@@ -105,10 +105,11 @@ class LocalEmbedder:
             self._use = open_use(self._importer)
         safe = [make_safe(text, self._limits[side]) for text in texts]
         languages = [mean_language(text) for text in safe]
-        parts = [to_unit(self._means.subtract(self._use(safe), MeanOf.USE, languages))]
+        is_query = side is _Side.QUERY
+        use_mean = MeanOf.USE_QUERY if is_query else MeanOf.USE_PASSAGE
+        parts = [to_unit(self._means.subtract(self._use(safe), use_mean, languages))]
         if self._e5 is not None:
-            query = side is _Side.QUERY
-            rows = self._e5.query(safe) if query else self._e5.passage(safe)
-            of = MeanOf.E5_QUERY if query else MeanOf.E5_PASSAGE
-            parts.insert(0, to_unit(self._means.subtract(rows, of, languages)))
+            rows = self._e5.query(safe) if is_query else self._e5.passage(safe)
+            e5_mean = MeanOf.E5_QUERY if is_query else MeanOf.E5_PASSAGE
+            parts.insert(0, to_unit(self._means.subtract(rows, e5_mean, languages)))
         return list(to_unit(np.concatenate(parts, axis=1)))

@@ -21,11 +21,17 @@ FILE = "means.npz"
 
 
 class MeanOf(StrEnum):
-    """Whose vectors a mean was taken over."""
+    """Whose vectors a mean was taken over: a model's, of questions as queries or of statements as passages."""
 
     E5_QUERY = "e5_query"
     E5_PASSAGE = "e5_passage"
-    USE = "use"
+    USE_QUERY = "use_query"
+    USE_PASSAGE = "use_passage"
+
+    @property
+    def of_questions(self) -> bool:
+        """Whether it is taken over the generic questions; else over the statements."""
+        return self in {MeanOf.E5_QUERY, MeanOf.USE_QUERY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +50,20 @@ class Means:
         return rows - np.stack([self.vectors[of, language] for language in languages])
 
 
-def generic_sentences(language: MeanLanguage) -> list[str]:
-    """Return the sentences that the mean of a language is taken over: statements, then questions."""
-    text = (DATA / f"generic_{language}.txt").read_text(encoding="utf-8")
+def generic_sentences(language: MeanLanguage, *, questions: bool) -> list[str]:
+    """Return the sentences that a mean of a language is taken over."""
+    text = (DATA / f"{'questions' if questions else 'statements'}_{language}.txt").read_text(encoding="utf-8")
     return [line for line in text.splitlines() if line]
 
 
 def sentences_digest() -> str:
     """Return the SHA-256 of the generic sentences of all languages."""
-    text = "\n".join(sentence for language in MeanLanguage for sentence in generic_sentences(language))
+    text = "\n".join(
+        sentence
+        for language in MeanLanguage
+        for questions in (False, True)
+        for sentence in generic_sentences(language, questions=questions)
+    )
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
