@@ -1,0 +1,100 @@
+"""Projects and keys in the database."""
+
+from datetime import datetime
+from typing import Any, Final, LiteralString
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from memcubed.projects.keys import NewKey
+from memcubed.projects.model import ApiKey, Project
+from memcubed.store.tables import api_keys, projects
+
+# `last_used_at` is written at most once a minute a key, so that reads stay reads.
+AUTHENTICATE: Final[LiteralString] = """
+WITH used AS (
+    UPDATE api_keys SET last_used_at = now()
+    WHERE key_hash = %(key_hash)s AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+)
+SELECT p.id, p.name, p.timezone
+FROM api_keys k JOIN projects p ON p.id = k.project_id
+WHERE k.key_hash = %(key_hash)s
+    AND k.revoked_at IS NULL
+    AND (k.expires_at IS NULL OR k.expires_at > now())
+"""
+
+
+class ProjectRepository:
+    """Works in the transaction it is given."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def find_project(self, name: str) -> Project | None:
+        """The project of this name."""
+        row = (await self._connection.execute(select(projects).where(projects.c.name == name))).one_or_none()
+        return None if row is None else _project(row)
+
+    async def find_project_by_id(self, project_id: UUID) -> Project | None:
+        """The project of this id."""
+        row = (await self._connection.execute(select(projects).where(projects.c.id == project_id))).one_or_none()
+        return None if row is None else _project(row)
+
+    async def list_projects(self) -> list[Project]:
+        """Every project, oldest first."""
+        rows = await self._connection.execute(select(projects).order_by(projects.c.created_at))
+        return [_project(row) for row in rows]
+
+    async def ensure_project(self, name: str, timezone: str) -> Project:
+        """The project of this name, made with this time zone when it did not exist."""
+        statement = insert(projects).values(id=uuid4(), name=name, timezone=timezone)
+        await self._connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
+        return _project((await self._connection.execute(select(projects).where(projects.c.name == name))).one())
+
+    async def add_key(self, project_id: UUID, name: str, key: NewKey, expires_at: datetime | None) -> None:
+        """Keep a key's hash and prefix."""
+        await self._connection.execute(
+            insert(api_keys).values(
+                id=uuid4(),
+                project_id=project_id,
+                name=name,
+                prefix=key.prefix,
+                key_hash=key.key_hash,
+                expires_at=expires_at,
+            )
+        )
+
+    async def list_keys(self, project_id: UUID) -> list[ApiKey]:
+        """The project's keys, oldest first."""
+        rows = await self._connection.execute(
+            select(api_keys).where(api_keys.c.project_id == project_id).order_by(api_keys.c.created_at)
+        )
+        return [
+            ApiKey(
+                id=row.id,
+                name=row.name,
+                prefix=row.prefix,
+                created_at=row.created_at,
+                last_used_at=row.last_used_at,
+                expires_at=row.expires_at,
+                revoked_at=row.revoked_at,
+            )
+            for row in rows
+        ]
+
+    async def revoke_key(self, project_id: UUID, prefix: str) -> bool:
+        """Revoke the key of this prefix; False when there is no such key that is not revoked already."""
+        result = await self._connection.execute(
+            update(api_keys)
+            .where(api_keys.c.project_id == project_id, api_keys.c.prefix == prefix, api_keys.c.revoked_at.is_(None))
+            .values(revoked_at=func.now())
+            .returning(api_keys.c.id)
+        )
+        return result.first() is not None
+
+
+def _project(row: Row[Any]) -> Project:
+    return Project(id=row.id, name=row.name, timezone=ZoneInfo(row.timezone))

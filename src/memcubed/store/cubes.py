@@ -1,0 +1,47 @@
+"""Cubes: the containers of memories, and the unit that rows are placed by."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID, uuid5
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from memcubed.store.tables import cubes
+
+
+class CubeKind(StrEnum):
+    """Whose memories a cube holds."""
+
+    USER = "user"
+    AGENT = "agent"
+    PUBLIC = "public"
+
+
+@dataclass(frozen=True, slots=True)
+class Cube:
+    """The memories of one owner in one project. Its id follows from these three, so it needs no look-up."""
+
+    project_id: UUID
+    kind: CubeKind
+    owner: str
+
+    @property
+    def id(self) -> UUID:
+        """The same for the same owner, always."""
+        return uuid5(self.project_id, f"{self.kind}:{self.owner}")
+
+
+def public_cube(project_id: UUID) -> Cube:
+    """The memories that every search in the project may see."""
+    return Cube(project_id, CubeKind.PUBLIC, "")
+
+
+async def ensure_cubes(connection: AsyncConnection, wanted: Iterable[Cube]) -> None:
+    """Make the cubes that do not exist yet."""
+    rows = [
+        {"id": cube.id, "project_id": cube.project_id, "kind": cube.kind.value, "owner": cube.owner}
+        for cube in sorted(wanted, key=lambda cube: cube.id)
+    ]
+    await connection.execute(insert(cubes).on_conflict_do_nothing(index_elements=["id"]), rows)

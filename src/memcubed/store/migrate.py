@@ -1,0 +1,125 @@
+"""Bring a database to the schema of this release, and tell whether it is there."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from psycopg import sql
+from sqlalchemy import create_engine
+
+from memcubed.errors import ConfigurationError
+from memcubed.settings import libpq_url, sqlalchemy_url
+
+_MIGRATION_LOCK: Final = 0x6D656D33  # "mem3", so that two `migrate` commands take turns
+_OLDEST_SERVER: Final = 160000
+_OLDEST_PGVECTOR: Final = (0, 8, 0)
+
+
+def migrate(owner_url: str, service_url: str) -> tuple[str | None, str]:
+    """Upgrade the schema as its owner and let the service's role use it; the revisions before and after.
+
+    A service role that does not exist yet is created from the name and password in `service_url`.
+    """
+    engine = create_engine(sqlalchemy_url(owner_url))
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({_MIGRATION_LOCK})")
+            connection.commit()
+            before = MigrationContext.configure(connection).get_current_revision()
+            connection.rollback()
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    finally:
+        engine.dispose()
+    _grant(owner_url, service_url)
+    return before, head_revision()
+
+
+def head_revision() -> str:
+    """The schema revision that this release needs."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if head is None:
+        raise ConfigurationError("This installation has no migrations; install memcubed again.")
+    return head
+
+
+def check(service_url: str) -> None:
+    """Raise ConfigurationError unless the service can run on this database as this role."""
+    try:
+        with psycopg.connect(libpq_url(service_url), connect_timeout=10) as connection:
+            _check_server(connection)
+            _check_role(connection)
+            _check_schema(connection)
+    except psycopg.OperationalError as error:
+        raise ConfigurationError(f"The database can't be reached: {error}") from error
+
+
+def _check_server(connection: psycopg.Connection) -> None:
+    if connection.info.server_version < _OLDEST_SERVER:
+        raise ConfigurationError("memcubed needs PostgreSQL 16 or newer.")
+    row = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+    if row is not None and tuple(int(part) for part in row[0].split(".")[:3]) < _OLDEST_PGVECTOR:
+        raise ConfigurationError(f"memcubed needs pgvector 0.8 or newer; this database has {row[0]}.")
+
+
+def _check_role(connection: psycopg.Connection) -> None:
+    row = connection.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user").fetchone()
+    if row is not None and row[0]:
+        raise ConfigurationError(
+            "MEMCUBED_DATABASE_URL names a role that row-level security does not bind (a superuser, or one with "
+            "BYPASSRLS). Put that URL into MEMCUBED_MIGRATION_DATABASE_URL, an ordinary role into "
+            "MEMCUBED_DATABASE_URL (it is created when it does not exist), and run `memcubed migrate`."
+        )
+
+
+def _check_schema(connection: psycopg.Connection) -> None:
+    exists = connection.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchone()
+    current = None
+    if exists is not None and exists[0]:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        current = row[0] if row else None
+    if current != head_revision():
+        raise ConfigurationError(
+            f"The database schema is at revision {current or 'none'}, this release needs {head_revision()}. "
+            "Run `memcubed migrate`."
+        )
+
+
+def _grant(owner_url: str, service_url: str) -> None:
+    service = urlsplit(service_url)
+    owner_name, role = urlsplit(owner_url).username, unquote(service.username or "")
+    if not role or role == unquote(owner_name or ""):
+        return
+    with psycopg.connect(libpq_url(owner_url), autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
+            connection.execute(
+                sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD {}").format(
+                    sql.Identifier(role), sql.Literal(unquote(service.password or ""))
+                )
+            )
+        for statement in (
+            "GRANT USAGE ON SCHEMA public TO {}",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}",
+            "REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {}",
+            "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}",
+        ):
+            connection.execute(sql.SQL(statement).format(sql.Identifier(role)))
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_migrations()))
+    return config
+
+
+def _migrations() -> Path:
+    packaged = Path(str(resources.files("memcubed"))) / "migrations"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "migrations"

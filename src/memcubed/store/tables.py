@@ -1,0 +1,192 @@
+"""The tables, as SQLAlchemy sees them. The migrations define them; a test holds the two together."""
+
+from typing import Any
+
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
+
+metadata = MetaData()
+
+_time = DateTime(timezone=True)
+
+
+def _cube() -> Column[Any]:
+    return Column("cube_id", Uuid, ForeignKey("cubes.id", ondelete="CASCADE"), primary_key=True)
+
+
+def _part_of_memory() -> tuple[Column[Any], Column[Any], ForeignKeyConstraint]:
+    return (
+        Column("cube_id", Uuid, primary_key=True),
+        Column("memory_id", Uuid, primary_key=True),
+        ForeignKeyConstraint(["cube_id", "memory_id"], ["memories.cube_id", "memories.id"], ondelete="CASCADE"),
+    )
+
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("timezone", Text, nullable=False),
+    Column("created_at", _time, nullable=False, server_default=func.now()),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid, ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("key_hash", Text, nullable=False, unique=True),
+    Column("created_at", _time, nullable=False, server_default=func.now()),
+    Column("last_used_at", _time),
+    Column("expires_at", _time),
+    Column("revoked_at", _time),
+    Index("api_keys_project_id_idx", "project_id"),
+)
+
+cubes = Table(
+    "cubes",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid, ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("created_at", _time, nullable=False, server_default=func.now()),
+    UniqueConstraint("project_id", "kind", "owner"),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid, ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
+    Column("options", JSONB, nullable=False),
+    Column("idempotency_key", Text),
+    Column("body_hash", Text, nullable=False),
+    Column("running_body_hash", Text),
+    Column("created_at", _time, nullable=False, server_default=func.now()),
+    Column("finished_at", _time),
+    UniqueConstraint("project_id", "idempotency_key"),
+    UniqueConstraint("project_id", "running_body_hash"),
+)
+
+task_shares = Table(
+    "task_shares",
+    metadata,
+    _cube(),
+    Column("task_id", Uuid, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("last_error", Text),
+    Column("receipt", JSONB),
+    Column("finished_at", _time),
+    Index("task_shares_task_id_idx", "task_id"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    _cube(),
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    Column("task_id", Uuid, ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
+    Column("position", BigInteger, Identity(always=True)),
+    Column("conversation_id", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("speaker", Text),
+    Column("text", Text, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    Column("chat_time", _time, nullable=False),
+    Column("created_at", _time, nullable=False, server_default=func.now()),
+    Index("messages_conversation_idx", "cube_id", "conversation_id", "position"),
+    Index("messages_task_id_idx", "task_id"),
+)
+
+memories = Table(
+    "memories",
+    metadata,
+    _cube(),
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    Column("sequence", BigInteger, Identity(always=True)),
+    Column("task_id", Uuid, ForeignKey("tasks.id", ondelete="SET NULL")),
+    Column("kind", Text, nullable=False),
+    Column("layer", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("reasoning", Text, nullable=False, server_default=""),
+    Column("index_text", Text, nullable=False),
+    Column("context_text", Text, nullable=False, server_default=""),
+    Column("source_role", Text, nullable=False),
+    Column("speaker", Text),
+    Column("words", TSVECTOR, nullable=False),
+    Column("word_count", Integer, nullable=False),
+    Column("tags", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("info", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("confidence", REAL, nullable=False),
+    Column("conversation_id", Text, nullable=False),
+    Column("app_id", Text),
+    Column("agent_id", Text),
+    Column("extractor", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("told_at", _time, nullable=False),
+    Column("memory_time", _time),
+    Column("created_at", _time, nullable=False),
+    Column("updated_at", _time, nullable=False),
+    Index("memories_fingerprint_idx", "cube_id", "fingerprint"),
+    Index("memories_task_id_idx", "task_id"),
+)
+
+memory_vectors = Table(
+    "memory_vectors",
+    metadata,
+    *_part_of_memory(),
+    Column("project_id", Uuid, nullable=False),
+    Column("space", Text, primary_key=True),
+    Column("embedding", HALFVEC, nullable=False),
+)
+
+memory_sources = Table(
+    "memory_sources",
+    metadata,
+    *_part_of_memory(),
+    Column("message_id", Uuid, primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    ForeignKeyConstraint(["cube_id", "message_id"], ["messages.cube_id", "messages.id"], ondelete="CASCADE"),
+    Index("memory_sources_message_idx", "cube_id", "message_id"),
+)
+
+memory_versions = Table(
+    "memory_versions",
+    metadata,
+    *_part_of_memory(),
+    Column("version", Integer, primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("reasoning", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", _time, nullable=False),
+)
