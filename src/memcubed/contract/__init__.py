@@ -1,0 +1,1 @@
+"""The shapes that every route of the contract shares."""

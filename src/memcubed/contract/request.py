@@ -1,0 +1,115 @@
+"""What every request body has in common: unknown fields are ignored, null means absent, text is storable."""
+
+import math
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+
+from memcubed.errors import (
+    ConversationIdTooLongError,
+    EmptyListError,
+    InvalidRelativityError,
+    InvalidRequestError,
+    MissingFieldError,
+    UserIdTooLongError,
+)
+
+MAX_ID_CHARACTERS: Final = 100
+_MAX_DEPTH: Final = 50
+
+
+class RequestModel(BaseModel):
+    """The base of request bodies. Validators raise the contract's errors, which name the field."""
+
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _clean(cls, body: object) -> object:
+        return clean(body) if isinstance(body, dict) else body
+
+
+def clean(value: object, path: str = "", depth: int = 0) -> object:
+    """The value without nulls in its objects; refuses text and numbers that can't be stored."""
+    if depth > _MAX_DEPTH:
+        raise InvalidRequestError(f"{path} is nested more than {_MAX_DEPTH} levels deep.")
+    match value:
+        case str():
+            _check_text(value, path)
+        case float() if not math.isfinite(value):
+            raise InvalidRequestError(f"{path} must be a finite number.")
+        case dict():
+            for key in value:
+                _check_text(str(key), f"a field name in {path or 'the body'}")
+            return {
+                key: clean(item, f"{path}.{key}" if path else str(key), depth + 1)
+                for key, item in value.items()
+                if item is not None
+            }
+        case list():
+            return [clean(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
+        case _:
+            pass
+    return value
+
+
+def _check_text(text: str, path: str) -> None:
+    if "\x00" in text:
+        raise InvalidRequestError(f"{path} contains a NUL character (\\u0000), which can't be stored; remove it.")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidRequestError(
+                f"{path} contains half of a surrogate pair ({text[error.start]!a}), which is not valid text."
+            ) from error
+
+
+def check_id(value: object, field: str) -> str:
+    """A user, agent or app id."""
+    if not isinstance(value, str):
+        raise InvalidRequestError(f"{field} must be a string.")
+    if not value.strip():
+        raise MissingFieldError(f"{field} must not be empty.")
+    if len(value) > MAX_ID_CHARACTERS:
+        raise UserIdTooLongError(f"{field} must be at most {MAX_ID_CHARACTERS} characters; it has {len(value)}.")
+    return value
+
+
+def check_ids(value: object, field: str, *, most: int) -> str | list[str]:
+    """One id, or a list of them."""
+    if not isinstance(value, list):
+        return check_id(value, field)
+    if not value:
+        raise EmptyListError(f"{field} must not be an empty list.")
+    if len(value) > most:
+        raise InvalidRequestError(f"{field} takes at most {most} ids; it has {len(value)}.")
+    return list(dict.fromkeys(check_id(item, f"{field}[{index}]") for index, item in enumerate(value)))
+
+
+def _check_conversation_id(value: object) -> object:
+    if isinstance(value, str) and not value.strip():
+        raise MissingFieldError("conversation_id must not be empty.")
+    if isinstance(value, str) and len(value) > MAX_ID_CHARACTERS:
+        raise ConversationIdTooLongError(
+            f"conversation_id must be at most {MAX_ID_CHARACTERS} characters; it has {len(value)}."
+        )
+    return value
+
+
+def _check_relativity(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InvalidRelativityError("relativity must be a number from 0 to 1.")
+    return value
+
+
+def _unless_empty(value: Any) -> Any:  # noqa: ANN401 - any JSON value passes through
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+UserId = Annotated[str, BeforeValidator(lambda value: check_id(value, "user_id"))]
+AgentId = Annotated[str, BeforeValidator(lambda value: check_id(value, "agent_id"))]
+AppId = Annotated[str, BeforeValidator(lambda value: check_id(value, "app_id"))]
+ConversationId = Annotated[str, BeforeValidator(_check_conversation_id)]
+OptionalConversationId = Annotated[str | None, BeforeValidator(_check_conversation_id), BeforeValidator(_unless_empty)]
+Relativity = Annotated[float, BeforeValidator(_check_relativity)]

@@ -1,0 +1,44 @@
+"""From a message as it was sent to the text that production and recall read."""
+
+import json
+from datetime import datetime
+from typing import Final
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from memcubed.messages.model import Turn
+from memcubed.messages.schemas import MessageIn
+from memcubed.messages.times import parse_time
+
+_SHOWN_INSTEAD: Final = {"image_url": "[image]", "file": "[file]"}
+
+
+def read_turns(messages: list[MessageIn], *, zone: ZoneInfo, now: datetime) -> list[Turn]:
+    """One turn a message. Raises InvalidRequestError for a `chat_time` that is none."""
+    turns = []
+    for index, message in enumerate(messages):
+        chat_time = (
+            now
+            if message.chat_time is None
+            else parse_time(message.chat_time, f"messages[{index}].chat_time", zone=zone, now=now)
+        )
+        turns.append(Turn(uuid4(), message.role, read_text(message), chat_time, message.role_name or message.role_id))
+    return turns
+
+
+def read_text(message: MessageIn) -> str:
+    """The message's text: its text parts, a mark for each part that is none, and its tool calls by name."""
+    lines = []
+    if isinstance(message.content, str):
+        lines.append(message.content)
+    else:
+        for part in message.content or []:
+            kind = str(part.get("type"))
+            lines.append(str(part.get("text", "")) if kind == "text" else _SHOWN_INSTEAD.get(kind, ""))
+    for call in message.tool_calls or []:
+        function = call.get("function")
+        if isinstance(function, dict):
+            arguments = function.get("arguments", "")
+            shown = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+            lines.append(f"{function.get('name', '')}({shown})")
+    return "\n".join(line for line in lines if line)

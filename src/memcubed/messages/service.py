@@ -1,0 +1,151 @@
+"""Use cases around messages."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from memcubed.clock import Clock, epoch_milliseconds
+from memcubed.errors import InputTooLongError, RequestTooLargeError
+from memcubed.language.tokens import estimate_tokens
+from memcubed.memories.model import Provenance
+from memcubed.memories.service import MemoryService
+from memcubed.memories.views import kinds_of
+from memcubed.messages.model import Turn
+from memcubed.messages.reading import read_turns
+from memcubed.messages.repository import MessageRepository, StoredMessage
+from memcubed.messages.schemas import (
+    AddMessageData,
+    AddMessageRequest,
+    GetMessageData,
+    GetMessageRequest,
+    MessageDetail,
+)
+from memcubed.production.tasks import TaskOptions, TaskService, TaskStatus
+from memcubed.projects.model import Project
+from memcubed.store.cubes import Cube, CubeKind, ensure_cubes, public_cube
+from memcubed.store.session import Database, pipelined
+
+DEFAULT_CONVERSATION: Final = "default"
+
+
+class MessageService:
+    """Accepts messages so that nothing of them can be lost, and gives them back."""
+
+    def __init__(
+        self,
+        database: Database,
+        memories: MemoryService,
+        tasks: TaskService,
+        clock: Clock,
+        *,
+        max_tokens: int,
+        sync_wait_seconds: float,
+    ) -> None:
+        self._database = database
+        self._memories = memories
+        self._tasks = tasks
+        self._clock = clock
+        self._max_tokens = max_tokens
+        self._sync_wait_seconds = sync_wait_seconds
+
+    async def add(self, project: Project, request: AddMessageRequest, idempotency_key: str | None) -> AddMessageData:
+        """Store the messages, make them recallable, and promise their extraction, in one transaction."""
+        turns = read_turns(request.messages, zone=project.timezone, now=self._clock())
+        self._check_length(turns)
+        task_id, is_new = await self._store(project.id, request, turns, idempotency_key)
+        status = TaskStatus.RUNNING
+        if not request.async_mode:
+            status = await self._tasks.wait(project.id, task_id, self._sync_wait_seconds)
+        elif not is_new:
+            status = (await self._tasks.get(project.id, task_id)).status
+        return AddMessageData(success=status is not TaskStatus.FAILED, task_id=str(task_id), status=status)
+
+    async def list_newest(self, project: Project, request: GetMessageRequest) -> GetMessageData:
+        """The newest messages of a user's conversation, as they were sent, oldest first."""
+        cube = Cube(project.id, CubeKind.USER, request.user_id)
+        async with self._database.transaction(project.id) as connection:
+            stored = await MessageRepository(connection, project.id).list_newest(
+                cube.id, request.conversation_id, request.message_limit_number
+            )
+        return GetMessageData(message_detail_list=[_detail(message) for message in stored])
+
+    def _check_length(self, turns: Sequence[Turn]) -> None:
+        total = 0
+        for index, turn in enumerate(turns):
+            length = estimate_tokens(turn.content)
+            total += length
+            if length > self._max_tokens:
+                raise InputTooLongError(
+                    f"messages[{index}].content has about {length} tokens; at most {self._max_tokens} are allowed."
+                )
+        if total > self._max_tokens:
+            raise RequestTooLargeError(
+                f"messages have about {total} tokens together; at most {self._max_tokens} are allowed in one call."
+            )
+
+    async def _store(
+        self, project_id: UUID, request: AddMessageRequest, turns: Sequence[Turn], idempotency_key: str | None
+    ) -> tuple[UUID, bool]:
+        cubes = _cubes(project_id, request)
+        agent_ids = _as_list(request.agent_id)
+        options = TaskOptions(
+            conversation_id=request.conversation_id or DEFAULT_CONVERSATION,
+            app_id=request.app_id,
+            agent_id=agent_ids[0] if len(agent_ids) == 1 else None,
+            tags=tuple(request.tags),
+            info=request.info,
+            kinds=kinds_of(request.allow_memory_view),
+        )
+        payloads = [message.model_dump(mode="json", exclude_unset=True) for message in request.messages]
+        async with self._database.transaction(project_id) as connection:
+            task = await self._tasks.open(
+                connection, project_id, options, body_hash=_body_hash(request), idempotency_key=idempotency_key
+            )
+            if task.is_new:
+                provenance = Provenance(
+                    task.id, options.conversation_id, options.app_id, options.agent_id, info=options.info
+                )
+                repository = MessageRepository(connection, project_id)
+                async with pipelined(connection):
+                    await ensure_cubes(connection, cubes)
+                    for cube in cubes:
+                        await repository.add(cube.id, task.id, options.conversation_id, turns, payloads)
+                        await self._memories.add_coarse(connection, cube, turns, provenance)
+                    await self._tasks.share_out(connection, project_id, task.id, cubes)
+        return task.id, task.is_new
+
+
+def _cubes(project_id: UUID, request: AddMessageRequest) -> list[Cube]:
+    users, agents = _as_list(request.user_id), _as_list(request.agent_id)
+    is_group = isinstance(request.user_id, list) or isinstance(request.agent_id, list)
+    cubes = [Cube(project_id, CubeKind.USER, user) for user in users]
+    if is_group or not users:
+        cubes += [Cube(project_id, CubeKind.AGENT, agent) for agent in agents]
+    if request.allow_public:
+        cubes.append(public_cube(project_id))
+    return cubes
+
+
+def _as_list(ids: str | list[str] | None) -> list[str]:
+    if ids is None:
+        return []
+    return [ids] if isinstance(ids, str) else ids
+
+
+def _body_hash(request: AddMessageRequest) -> str:
+    body = request.model_dump(mode="json", exclude_unset=True, exclude={"async_mode"})
+    return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _detail(message: StoredMessage) -> MessageDetail:
+    return MessageDetail.model_validate(
+        {
+            "content": None,
+            **message.payload,
+            "id": str(message.id),
+            "create_time": epoch_milliseconds(message.created_at),
+            "update_time": epoch_milliseconds(message.created_at),
+        }
+    )

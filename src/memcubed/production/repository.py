@@ -1,0 +1,209 @@
+"""Tasks, their shares and the messages they read, in the database."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import JsonValue
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from memcubed.memories.model import MemoryKind
+from memcubed.messages.model import Role, Turn
+from memcubed.store.tables import messages, task_shares, tasks
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierTask:
+    """A task that a request may repeat."""
+
+    id: UUID
+    body_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRecord:
+    """A task's share in one cube: its status, what was added, and why none or why it failed."""
+
+    status: str
+    memories: Mapping[MemoryKind, int]
+    reason: str | None
+
+
+class TaskRepository:
+    """The tasks of one project, in the transaction it is given."""
+
+    def __init__(self, connection: AsyncConnection, project_id: UUID) -> None:
+        self._connection = connection
+        self._project_id = project_id
+
+    async def insert_task(
+        self, task_id: UUID, options: Mapping[str, JsonValue], body_hash: str, idempotency_key: str | None
+    ) -> bool:
+        """False when the request repeats an earlier one."""
+        result = await self._connection.execute(
+            insert(tasks)
+            .values(
+                id=task_id,
+                project_id=self._project_id,
+                options=dict(options),
+                idempotency_key=idempotency_key,
+                body_hash=body_hash,
+                running_body_hash=body_hash if idempotency_key is None else None,
+            )
+            .on_conflict_do_nothing()
+            .returning(tasks.c.id)
+        )
+        return result.one_or_none() is not None
+
+    async def insert_shares(self, task_id: UUID, cube_ids: Sequence[UUID], status: str) -> None:
+        """A share of the task for each cube."""
+        await self._connection.execute(
+            insert(task_shares),
+            [
+                {"cube_id": cube_id, "task_id": task_id, "project_id": self._project_id, "status": status}
+                for cube_id in cube_ids
+            ],
+        )
+
+    async def find_by_key(self, idempotency_key: str) -> EarlierTask | None:
+        """The task of an idempotency key."""
+        row = (
+            await self._connection.execute(
+                select(tasks.c.id, tasks.c.body_hash).where(
+                    tasks.c.project_id == self._project_id, tasks.c.idempotency_key == idempotency_key
+                )
+            )
+        ).one_or_none()
+        return None if row is None else EarlierTask(row.id, row.body_hash)
+
+    async def find_running(self, body_hash: str) -> EarlierTask | None:
+        """The running task of a request without a key that had this body."""
+        row = (
+            await self._connection.execute(
+                select(tasks.c.id, tasks.c.body_hash).where(
+                    tasks.c.project_id == self._project_id, tasks.c.running_body_hash == body_hash
+                )
+            )
+        ).one_or_none()
+        return None if row is None else EarlierTask(row.id, row.body_hash)
+
+    async def list_shares(self, task_id: UUID) -> list[ShareRecord]:
+        """The shares of a task; none when there is no such task in this project."""
+        rows = await self._connection.execute(
+            select(task_shares).where(task_shares.c.project_id == self._project_id, task_shares.c.task_id == task_id)
+        )
+        return [
+            ShareRecord(
+                status=row.status,
+                memories={MemoryKind(kind): count for kind, count in (row.receipt or {}).get("memories", {}).items()},
+                reason=(row.receipt or {}).get("reason") or row.last_error,
+            )
+            for row in rows
+        ]
+
+    async def find_options(self, task_id: UUID) -> Mapping[str, JsonValue] | None:
+        """What the task's request asked for."""
+        options: Mapping[str, JsonValue] | None = (
+            await self._connection.execute(
+                select(tasks.c.options).where(tasks.c.project_id == self._project_id, tasks.c.id == task_id)
+            )
+        ).scalar_one_or_none()
+        return options
+
+    async def find_share_status(self, cube_id: UUID, task_id: UUID, *, lock: bool = False) -> str | None:
+        """A share's status; with `lock`, nobody else can end the share before this transaction does."""
+        statement = select(task_shares.c.status).where(
+            task_shares.c.project_id == self._project_id,
+            task_shares.c.cube_id == cube_id,
+            task_shares.c.task_id == task_id,
+        )
+        if lock:
+            statement = statement.with_for_update()
+        status: str | None = (await self._connection.execute(statement)).scalar_one_or_none()
+        return status
+
+    async def record_failure(self, cube_id: UUID, task_id: UUID, error: str) -> None:
+        """Count a try that failed."""
+        await self._connection.execute(
+            update(task_shares)
+            .where(
+                task_shares.c.project_id == self._project_id,
+                task_shares.c.cube_id == cube_id,
+                task_shares.c.task_id == task_id,
+            )
+            .values(attempts=task_shares.c.attempts + 1, last_error=error)
+        )
+
+    async def finish_share(
+        self,
+        cube_id: UUID,
+        task_id: UUID,
+        status: str,
+        *,
+        memories: Mapping[MemoryKind, int],
+        reason: str | None,
+        now: datetime,
+    ) -> None:
+        """End a share with its receipt, and the task with its last share."""
+        await self._connection.execute(
+            update(task_shares)
+            .where(
+                task_shares.c.project_id == self._project_id,
+                task_shares.c.cube_id == cube_id,
+                task_shares.c.task_id == task_id,
+            )
+            .values(
+                status=status,
+                receipt={"memories": {kind.value: count for kind, count in memories.items()}, "reason": reason},
+                finished_at=now,
+            )
+        )
+        await self._connection.execute(select(tasks.c.id).where(tasks.c.id == task_id).with_for_update())
+        await self._connection.execute(
+            update(tasks)
+            .where(
+                tasks.c.project_id == self._project_id,
+                tasks.c.id == task_id,
+                ~select(task_shares.c.task_id)
+                .where(task_shares.c.task_id == task_id, task_shares.c.finished_at.is_(None))
+                .exists(),
+            )
+            .values(finished_at=now, running_body_hash=None)
+        )
+
+    async def list_turns(self, cube_id: UUID, task_id: UUID) -> list[Turn]:
+        """The messages of a task, in order."""
+        rows = await self._connection.execute(
+            select(messages)
+            .where(
+                messages.c.project_id == self._project_id,
+                messages.c.cube_id == cube_id,
+                messages.c.task_id == task_id,
+            )
+            .order_by(messages.c.position)
+        )
+        return [Turn(row.id, Role(row.role), row.text, row.chat_time, row.speaker) for row in rows]
+
+    async def list_earlier_turns(self, cube_id: UUID, conversation_id: str, task_id: UUID, limit: int) -> list[Turn]:
+        """The conversation's turns just before those of a task, in order."""
+        first = (
+            select(func.min(messages.c.position))
+            .where(messages.c.cube_id == cube_id, messages.c.task_id == task_id)
+            .scalar_subquery()
+        )
+        rows = await self._connection.execute(
+            select(messages)
+            .where(
+                messages.c.project_id == self._project_id,
+                messages.c.cube_id == cube_id,
+                messages.c.conversation_id == conversation_id,
+                messages.c.position < first,
+            )
+            .order_by(messages.c.position.desc())
+            .limit(limit)
+        )
+        turns = [Turn(row.id, Role(row.role), row.text, row.chat_time, row.speaker) for row in rows]
+        return turns[::-1]

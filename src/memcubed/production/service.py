@@ -1,0 +1,192 @@
+"""Production: one task's messages become the memories of one cube."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from memcubed.clock import Clock
+from memcubed.errors import ProviderError
+from memcubed.memories.model import KnownMemory, MemoryKind, MemoryLayer, NewMemory, Provenance
+from memcubed.memories.service import MemoryService
+from memcubed.messages.model import Turn, least_trusted
+from memcubed.production.embedding import EmbeddingService
+from memcubed.production.model import Draft, Extraction, ExtractionRequest, Extractor
+from memcubed.production.repository import TaskRepository
+from memcubed.production.tasks import TaskOptions, TaskStatus
+from memcubed.providers.embeddings import Embedder, Vector
+from memcubed.store.session import Database
+
+CONTEXT_TURNS: Final = 6
+"""How many earlier turns of the conversation an extractor sees beside the new ones."""
+
+KNOWN_MEMORIES: Final = 10
+"""How many of the cube's nearest memories an extractor that reads them is shown."""
+
+_QUERY_CHARACTERS: Final = 2000
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    turns: Sequence[Turn]
+    context: Sequence[Turn]
+    options: TaskOptions
+
+
+class ProductionService:
+    """Runs the extractor over a task's messages, and ends the task's share with a receipt."""
+
+    def __init__(
+        self,
+        database: Database,
+        memories: MemoryService,
+        embedding: EmbeddingService,
+        embedder: Embedder,
+        extractor: Extractor,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._memories = memories
+        self._embedding = embedding
+        self._embedder = embedder
+        self._extractor = extractor
+        self._clock = clock
+
+    async def run_share(self, project_id: UUID, cube_id: UUID, task_id: UUID, timezone: ZoneInfo) -> bool:
+        """Produce the memories of one share; safe to run again at any time.
+
+        True when every memory it stored has its vector. Raises ProviderError when the language model failed.
+        No database session is held across a model call.
+        """
+        work = await self._read(project_id, cube_id, task_id)
+        if work is None:
+            return True
+        if self._extractor.uses_model:
+            await self._embedding.embed_cube(project_id, cube_id, task_id=task_id)
+        extraction = await self._extractor.extract(
+            ExtractionRequest(
+                turns=tuple(work.turns),
+                context=tuple(work.context),
+                vocabulary=work.options.tags,
+                known=tuple(await self._known(project_id, cube_id, work.turns)),
+                timezone=timezone,
+                kinds=work.options.kinds,
+            )
+        )
+        new, are_embedded = await self._embed(extraction.drafts, work.turns)
+        await self._finish(project_id, cube_id, task_id, work.options, new, extraction)
+        return are_embedded
+
+    async def record_failure(
+        self, project_id: UUID, cube_id: UUID, task_id: UUID, error: str, *, is_final: bool
+    ) -> None:
+        """Note a try that failed; the last one ends the share as failed. Its raw turns stay recallable."""
+        async with self._database.transaction(project_id) as connection:
+            repository = TaskRepository(connection, project_id)
+            if await repository.find_share_status(cube_id, task_id, lock=True) != TaskStatus.RUNNING:
+                return
+            await repository.record_failure(cube_id, task_id, error)
+            if is_final:
+                await repository.finish_share(
+                    cube_id, task_id, TaskStatus.FAILED, memories={}, reason=error, now=self._clock()
+                )
+
+    async def _read(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> _Work | None:
+        async with self._database.transaction(project_id) as connection:
+            repository = TaskRepository(connection, project_id)
+            if await repository.find_share_status(cube_id, task_id) != TaskStatus.RUNNING:
+                return None
+            stored = await repository.find_options(task_id)
+            if stored is None:
+                return None
+            options = TaskOptions.from_json(stored)
+            turns = await repository.list_turns(cube_id, task_id)
+            context = await repository.list_earlier_turns(cube_id, options.conversation_id, task_id, CONTEXT_TURNS)
+        return _Work(turns, context, options)
+
+    async def _known(self, project_id: UUID, cube_id: UUID, turns: Sequence[Turn]) -> Sequence[KnownMemory]:
+        if not self._extractor.uses_model:
+            return ()
+        try:
+            vector = await self._embedder.embed_query("\n".join(turn.content for turn in turns)[:_QUERY_CHARACTERS])
+        except ProviderError as error:
+            log.warning("known_memories_not_shown", reason=error.message)
+            return ()
+        async with self._database.transaction(project_id) as connection:
+            return await self._memories.list_nearest(connection, project_id, cube_id, vector, KNOWN_MEMORIES)
+
+    async def _embed(self, drafts: Sequence[Draft], turns: Sequence[Turn]) -> tuple[list[NewMemory], bool]:
+        texts = [draft.index_text or f"{draft.key}\n{draft.value}" for draft in drafts]
+        vectors: Sequence[Vector | None]
+        try:
+            vectors = await self._embedder.embed_documents(texts)
+            are_embedded = True
+        except ProviderError as error:
+            log.warning("memories_not_embedded_yet", count=len(texts), reason=error.message)
+            vectors = [None] * len(texts)
+            are_embedded = False
+        new = [_new_memory(*parts, turns) for parts in zip(drafts, texts, vectors, strict=True)]
+        return new, are_embedded
+
+    async def _finish(
+        self,
+        project_id: UUID,
+        cube_id: UUID,
+        task_id: UUID,
+        options: TaskOptions,
+        new: Sequence[NewMemory],
+        extraction: Extraction,
+    ) -> None:
+        provenance = Provenance(task_id, options.conversation_id, options.app_id, options.agent_id, options.info)
+        async with self._database.transaction(project_id) as connection:
+            repository = TaskRepository(connection, project_id)
+            if await repository.find_share_status(cube_id, task_id, lock=True) != TaskStatus.RUNNING:
+                return  # another run of this job was faster, or the owner was deleted
+            added: Mapping[MemoryKind, int] = await self._memories.settle(
+                connection, project_id, cube_id, new, provenance, extractor=self._extractor.name
+            )
+            reason = None
+            if not added:
+                reason = extraction.nothing_reason or "Everything said was remembered already."
+            await repository.finish_share(
+                cube_id, task_id, TaskStatus.COMPLETED, memories=added, reason=reason, now=self._clock()
+            )
+        log.info(
+            "share_completed",
+            project_id=str(project_id),
+            task_id=str(task_id),
+            memories={kind.value: count for kind, count in added.items()},
+            input_tokens=extraction.usage.input_tokens,
+            output_tokens=extraction.usage.output_tokens,
+        )
+
+
+def _new_memory(draft: Draft, index_text: str, vector: Vector | None, turns: Sequence[Turn]) -> NewMemory:
+    sources = [turn for turn in turns if turn.message_id in draft.source_ids]
+    return NewMemory(
+        kind=draft.kind,
+        layer=MemoryLayer.USER if draft.kind.is_preference else MemoryLayer.LONG_TERM,
+        key=draft.key,
+        value=draft.value,
+        index_text=index_text,
+        context_text=draft.context_text,
+        source_ids=tuple(turn.message_id for turn in sources),
+        source_role=least_trusted(turn.role for turn in sources),
+        told_at=max(turn.chat_time for turn in sources),
+        speaker=_only_speaker(turn.speaker for turn in sources),
+        tags=draft.tags,
+        reasoning=draft.reasoning,
+        confidence=draft.confidence,
+        memory_time=draft.memory_time,
+        vector=vector,
+    )
+
+
+def _only_speaker(speakers: Iterable[str | None]) -> str | None:
+    distinct = set(speakers)
+    return distinct.pop() if len(distinct) == 1 else None
