@@ -1,0 +1,1 @@
+"""Recall: a query and the few memories that matter for it."""

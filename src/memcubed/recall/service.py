@@ -1,0 +1,199 @@
+"""Recall: a query and the few memories that matter for it. Nothing here waits for a language model."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+import structlog
+from prometheus_client import CollectorRegistry, Histogram
+
+from memcubed.clock import Clock, epoch_milliseconds
+from memcubed.errors import InputTooLongError, ProviderError
+from memcubed.language.detect import Language, detect
+from memcubed.language.tokens import estimate_tokens
+from memcubed.language.words import query_tokens
+from memcubed.memories.model import MemoryStatus
+from memcubed.projects.model import Project
+from memcubed.providers.embeddings import Embedder, Vector
+from memcubed.recall.calibration import Calibration, Ranked, relativities
+from memcubed.recall.folding import Folded, fold
+from memcubed.recall.model import Candidate, Found, Source
+from memcubed.recall.question import Question
+from memcubed.recall.ranking import Weights, rank
+from memcubed.recall.repository import RecallRepository
+from memcubed.recall.schemas import MemoryDetail, PreferenceDetail, SearchData, SearchRequest, SourceDetail, TraceDetail
+from memcubed.store.cubes import Cube, CubeKind, public_cube
+
+_PREFERENCE_NOTES: Final = {
+    Language.ZH: (
+        "以上偏好中，explicit_preference 是用户明确说过的，implicit_preference 是根据对话推断的。"
+        "请优先满足用户当前的要求；其次是明确的偏好；推断的偏好仅供参考，若与当前要求冲突，以当前要求为准。"
+    ),
+    Language.EN: (
+        "Of these preferences, explicit_preference was stated by the user and implicit_preference was inferred from "
+        "the conversation. Follow the user's current request first, stated preferences second; take inferred ones as "
+        "hints only, and where they conflict with the current request, follow the request."
+    ),
+}
+
+log = structlog.get_logger()
+
+
+class RecallService:
+    """Searches the memories of a user or an agent, with the project's public ones."""
+
+    def __init__(
+        self,
+        repository: RecallRepository,
+        embedder: Embedder,
+        calibration: Calibration,
+        clock: Clock,
+        registry: CollectorRegistry,
+        *,
+        max_query_tokens: int,
+    ) -> None:
+        self._repository = repository
+        self._embedder = embedder
+        self._calibration = calibration
+        self._clock = clock
+        self._max_query_tokens = max_query_tokens
+        self._stages = Histogram(
+            "memcubed_search_stage_seconds", "Time of a search by stage.", ["stage"], registry=registry
+        )
+
+    async def search(self, project: Project, request: SearchRequest) -> SearchData:
+        """The most relevant facts and preferences. When the embedding model fails, words alone decide."""
+        length = estimate_tokens(request.query)
+        if length > self._max_query_tokens:
+            raise InputTooLongError(f"query has about {length} tokens; at most {self._max_query_tokens} are allowed.")
+        weights = Weights.of(request.arms)
+        question = Question.read(request.query, self._clock().astimezone(project.timezone))
+        started = time.perf_counter()
+        vector = await self._embed(request.query)
+        embedded = time.perf_counter()
+        found = await self._repository.search(
+            project.id,
+            _cubes(project.id, request),
+            request.kinds,
+            vector=vector,
+            space="" if vector is None else self._embedder.space,
+            terms=query_tokens(request.query),
+            weights=weights,
+        )
+        fetched = time.perf_counter()
+        if vector is not None:
+            found = await self._with_pending(found, vector)
+        scored = rank(found, question, weights, conversation_id=request.conversation_id)
+        ranked = relativities(scored, question, self._calibration, size=found.size)
+        data = _answer(request, ranked)
+        self._stages.labels("embedding").observe(embedded - started)
+        self._stages.labels("sql").observe(fetched - embedded)
+        self._stages.labels("ranking").observe(time.perf_counter() - fetched)
+        return data
+
+    async def _embed(self, query: str) -> Vector | None:
+        try:
+            return await self._embedder.embed_query(query)
+        except ProviderError as error:
+            log.warning("search_by_words_only", reason=error.message)
+            return None
+
+    async def _with_pending(self, found: Found, query: Vector) -> Found:
+        """Score raw turns so new that their vectors are still to come."""
+        pending = [candidate for candidate in found.candidates if candidate.cosine is None]
+        if not pending:
+            return found
+        try:
+            vectors = await self._embedder.embed_documents([candidate.value for candidate in pending])
+        except ProviderError as error:
+            log.warning("pending_turns_by_words_only", reason=error.message)
+            return found
+        cosines = {one.id: float(np.dot(vector, query)) for one, vector in zip(pending, vectors, strict=True)}
+        return replace(found, candidates=tuple(_scored(candidate, cosines) for candidate in found.candidates))
+
+
+def _scored(candidate: Candidate, cosines: dict[UUID, float]) -> Candidate:
+    cosine = cosines.get(candidate.id)
+    return candidate if cosine is None else replace(candidate, cosine=cosine)
+
+
+def _cubes(project_id: UUID, request: SearchRequest) -> list[UUID]:
+    cubes = [public_cube(project_id)]
+    if request.user_id is not None:
+        cubes.append(Cube(project_id, CubeKind.USER, request.user_id))
+    if request.agent_id is not None:
+        cubes.append(Cube(project_id, CubeKind.AGENT, request.agent_id))
+    return [cube.id for cube in cubes]
+
+
+def _answer(request: SearchRequest, ranked: Sequence[Ranked]) -> SearchData:
+    relevant = [one for one in ranked if one.relativity >= request.relativity]
+    facts = [one for one in relevant if not one.scored.candidate.kind.is_preference]
+    preferences = [one for one in relevant if one.scored.candidate.kind.is_preference]
+    preferences = preferences[: request.preference_limit_number]
+    return SearchData(
+        memory_detail_list=[_fact(one) for one in fold(facts, request.memory_limit_number)],
+        preference_detail_list=[_preference(one) for one in preferences],
+        preference_note=_PREFERENCE_NOTES[detect(request.query)] if preferences else "",
+        trace=[_trace(one) for one in ranked] if request.trace else None,
+    )
+
+
+def _fact(folded: Folded) -> MemoryDetail:
+    memory = folded.best.scored.candidate
+    others = [str(member.id) for member in folded.members if member.id != memory.id]
+    sources = {source.message_id: source for member in folded.members for source in member.sources}
+    return MemoryDetail(
+        id=str(memory.id),
+        memory_key=memory.key,
+        memory_value="\n".join(member.value for member in folded.members),
+        memory_type=memory.layer,
+        create_time=epoch_milliseconds(memory.created_at),
+        update_time=epoch_milliseconds(memory.updated_at),
+        conversation_id=memory.conversation_id,
+        status=MemoryStatus.ACTIVATED,
+        confidence=memory.confidence,
+        tags=list(memory.tags),
+        relativity=folded.best.relativity,
+        memory_time=None if memory.memory_time is None else epoch_milliseconds(memory.memory_time),
+        sources=[_source(source) for source in sources.values()],
+        info=dict(memory.info),
+        folded_ids=others or None,
+    )
+
+
+def _preference(ranked: Ranked) -> PreferenceDetail:
+    memory = ranked.scored.candidate
+    return PreferenceDetail(
+        id=str(memory.id),
+        preference=memory.value,
+        preference_type=memory.kind,
+        reasoning=memory.reasoning,
+        create_time=epoch_milliseconds(memory.created_at),
+        update_time=epoch_milliseconds(memory.updated_at),
+        conversation_id=memory.conversation_id,
+        status=MemoryStatus.ACTIVATED,
+        relativity=ranked.relativity,
+        sources=[_source(source) for source in memory.sources],
+    )
+
+
+def _trace(ranked: Ranked) -> TraceDetail:
+    return TraceDetail(
+        id=str(ranked.scored.candidate.id),
+        score=round(ranked.scored.score, 4),
+        relativity=ranked.relativity,
+        parts={name: round(value, 4) for name, value in ranked.scored.parts.items()},
+    )
+
+
+def _source(source: Source) -> SourceDetail:
+    return SourceDetail(
+        message_id=str(source.message_id),
+        role=source.role,
+        content=source.content,
+        chat_time=epoch_milliseconds(source.chat_time),
+    )
