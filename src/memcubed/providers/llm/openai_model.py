@@ -1,0 +1,267 @@
+"""Language models behind OpenAI's chat completions API, which most servers and platforms speak.
+
+Tried against its dialects: OpenAI (also models that want max_completion_tokens and take no temperature), DeepSeek
+(JSON mode only), Qwen on DashScope, vLLM, Ollama, LM Studio, llama.cpp.
+"""
+
+import asyncio
+import json
+import random
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import urlsplit
+
+import structlog
+from openai import APIError, APIStatusError, AsyncOpenAI, Omit
+from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
+from pydantic import ValidationError
+
+from memcubed.errors import ProviderError
+from memcubed.providers.llm.dialect import Dialect
+from memcubed.providers.llm.failures import is_too_long, provider_error, timeout_error
+from memcubed.providers.llm.protocol import AnswerT, Completion, TooLongForModelError
+from memcubed.providers.llm.strict_schema import JsonSchema, strict_schema
+from memcubed.providers.llm.tolerant_json import is_complete_json, parse_tolerantly
+
+_log = structlog.get_logger(__name__)
+
+# How much of an unusable answer the model is shown again: enough to see what was wrong.
+_SHOWN_AGAIN_CHARACTERS = 4000
+_SHORT_WAIT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    schema: JsonSchema
+    schema_name: str
+    temperature: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    text: str
+    cut: bool
+    input_tokens: int
+    output_tokens: int
+
+
+class OpenAIModel:
+    """Implements LanguageModel.
+
+    `timeout` is in seconds and bounds one call as a whole; `retries` are made at once, a moment apart, and only for
+    failures that are quickly over (a long wait is the queue's business). At most `max_concurrency` calls run at a
+    time. What the endpoint does not support is learnt from its refusals and remembered by the instance.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        model: str,
+        api_key: str | None = None,
+        timeout: float = 120.0,
+        retries: int = 1,
+        max_concurrency: int = 4,
+    ) -> None:
+        self.name = model
+        self._host = urlsplit(base_url).hostname or base_url
+        self._timeout = timeout
+        self._retries = retries
+        self._slots = asyncio.Semaphore(max_concurrency)
+        self._dialect = Dialect()
+        self._client = AsyncOpenAI(
+            base_url=base_url,
+            # The library would take a missing key from the environment and send it to whatever host this is.
+            api_key=api_key or "none",
+            default_headers=cast("dict[str, str]", {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}),
+            timeout=timeout,
+            max_retries=0,
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def complete_json(
+        self, *, system: str, user: str, answer: type[AnswerT], max_tokens: int, temperature: float = 0.0
+    ) -> Completion[AnswerT]:
+        """Ask; when the answer is cut ask once with twice the room, when it is unusable once with what was wrong.
+
+        An answer that stays unusable is a retryable ProviderError: another sample may be better, and the queue bounds
+        how often that is tried. A refusal is not retryable.
+        """
+        question = _Question(strict_schema(answer), answer.__name__.lower(), temperature)
+        messages: list[ChatCompletionMessageParam] = [
+            {"role": "system", "content": _sendable(system)},
+            {"role": "user", "content": _sendable(user)},
+        ]
+        replies = [await self._ask(messages, question, max_tokens)]
+        if replies[-1].cut:
+            replies.append(await self._ask_with_more_room(messages, question, max_tokens))
+        try:
+            return _completion(_checked(replies[-1].text, answer), replies)
+        except ValueError as error:
+            problem = _describe(error)
+        _log.info("llm_answer_repaired", model=self.name, problem=problem)
+        if bad := replies[-1].text[:_SHOWN_AGAIN_CHARACTERS].strip():
+            messages.append({"role": "assistant", "content": _sendable(bad)})
+        messages.append({"role": "user", "content": _complaint(problem, question.schema)})
+        replies.append(await self._ask(messages, question, max_tokens))
+        if replies[-1].cut:
+            raise self._truncated(max_tokens)
+        try:
+            return _completion(_checked(replies[-1].text, answer), replies)
+        except ValueError as error:
+            raise ProviderError(
+                f"the language model {self.name} at {self._host} gave no usable answer, twice: {_describe(error)}"
+            ) from error
+
+    async def _ask_with_more_room(
+        self, messages: list[ChatCompletionMessageParam], question: _Question, max_tokens: int
+    ) -> _Reply:
+        try:
+            reply = await self._ask(messages, question, 2 * max_tokens)
+        except ProviderError as error:
+            if error.retryable:
+                raise
+            # the endpoint gives no room for a longer answer
+            raise self._truncated(max_tokens) from error
+        if reply.cut:
+            raise self._truncated(2 * max_tokens)
+        return reply
+
+    def _truncated(self, max_tokens: int) -> TooLongForModelError:
+        return TooLongForModelError(
+            f"the answer of the language model {self.name} at {self._host} was cut at {max_tokens} tokens"
+        )
+
+    async def _ask(self, messages: list[ChatCompletionMessageParam], question: _Question, max_tokens: int) -> _Reply:
+        attempt = 0
+        while True:
+            try:
+                return await self._ask_in_dialect(messages, question, max_tokens)
+            except ProviderError as error:
+                wait = error.retry_after if error.retry_after is not None else 0.0
+                patient = error.retryable and not isinstance(error.__cause__, TimeoutError)
+                if not patient or attempt >= self._retries or wait > _SHORT_WAIT_SECONDS:
+                    raise
+                attempt += 1
+                await asyncio.sleep(max(wait, random.uniform(0.2, 0.6)))  # noqa: S311 - jitter, no secret
+
+    async def _ask_in_dialect(
+        self, messages: list[ChatCompletionMessageParam], question: _Question, max_tokens: int
+    ) -> _Reply:
+        dialect = self._dialect
+        while True:
+            try:
+                completion = await self._call(messages, question, dialect, max_tokens)
+            except APIStatusError as error:
+                refusal = error.response.text[:_SHOWN_AGAIN_CHARACTERS]
+                if is_too_long(error.status_code, refusal):
+                    raise TooLongForModelError(
+                        f"the messages do not fit the context of the language model {self.name} at {self._host}"
+                    ) from error
+                learnt = dialect.after_refusal(error.status_code, refusal)
+                if learnt is None:
+                    raise self._error(error) from error
+                dialect = learnt
+            except APIError as error:
+                raise self._error(error) from error
+            except ValueError as error:  # a body that claims to be JSON and is not
+                raise ProviderError(f"the language model at {self._host} answered with broken JSON") from error
+            else:
+                if dialect != self._dialect:
+                    _log.info("llm_dialect_learnt", model=self.name, host=self._host, dialect=str(dialect))
+                    self._dialect = dialect
+                return self._read(completion)
+
+    async def _call(
+        self, messages: list[ChatCompletionMessageParam], question: _Question, dialect: Dialect, max_tokens: int
+    ) -> object:
+        if dialect.shows_schema:
+            messages = [_with_schema(messages[0], question.schema), *messages[1:]]
+        parameters = dialect.parameters(question.schema, question.schema_name, max_tokens, question.temperature)
+        async with self._slots:
+            try:
+                # the library's own timeout is for each read, which a server that drips bytes never reaches
+                async with asyncio.timeout(self._timeout):
+                    return await self._client.chat.completions.create(model=self.name, messages=messages, **parameters)
+            except TimeoutError as error:
+                raise timeout_error(self._host, self._timeout) from error
+
+    def _error(self, error: APIError) -> ProviderError:
+        return provider_error(error, host=self._host, model=self.name, timeout=self._timeout)
+
+    def _read(self, completion: object) -> _Reply:
+        # The library does not check what it parses: any field may be missing or of another type.
+        choices = completion.choices if isinstance(completion, ChatCompletion) else None
+        message = getattr(choices[0], "message", None) if choices else None
+        if not isinstance(completion, ChatCompletion) or not choices or message is None:
+            raise ProviderError(
+                f"the language model at {self._host} answered with something that is no chat completion"
+            )
+        finish = choices[0].finish_reason
+        if getattr(message, "refusal", None) or finish == "content_filter":
+            why = "its content filter stopped the answer" if finish == "content_filter" else "it refused to answer"
+            raise ProviderError(f"the language model {self.name} at {self._host}: {why}", retryable=False)
+        text = _text(message.content)
+        return _Reply(
+            text=text,
+            cut=finish == "length" and not is_complete_json(text),
+            input_tokens=_count(completion, "prompt_tokens"),
+            output_tokens=_count(completion, "completion_tokens"),
+        )
+
+
+def _sendable(text: str) -> str:
+    """Replace lone surrogates, which no encoding of a request takes."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _text(content: object) -> str:
+    """Join the text of a message: a string, or a list of typed parts of which the thinking is left out."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(
+            str(part.get("text") or "") for part in content if isinstance(part, dict) and part.get("type") == "text"
+        )
+    return ""
+
+
+def _count(completion: ChatCompletion, field: str) -> int:
+    value = getattr(completion.usage, field, None)
+    return value if isinstance(value, int) else 0
+
+
+def _checked(text: str, answer: type[AnswerT]) -> AnswerT:
+    return answer.model_validate(parse_tolerantly(text))
+
+
+def _completion(answer: AnswerT, replies: list[_Reply]) -> Completion[AnswerT]:
+    return Completion(
+        answer,
+        input_tokens=sum(reply.input_tokens for reply in replies),
+        output_tokens=sum(reply.output_tokens for reply in replies),
+        calls=len(replies),
+    )
+
+
+def _describe(error: ValueError) -> str:
+    """Say what is wrong with an answer, without quoting it: this text reaches logs and the task's receipt."""
+    if isinstance(error, ValidationError):
+        found = error.errors(include_input=False, include_url=False, include_context=False)[:5]
+        return "; ".join(f"{'.'.join(map(str, item['loc'])) or 'answer'}: {item['msg']}" for item in found)
+    return str(error)
+
+
+def _spelt_out(schema: JsonSchema) -> str:
+    return f"Answer with one JSON object only, no other text. It matches this JSON Schema:\n{json.dumps(schema)}"
+
+
+def _with_schema(system: ChatCompletionMessageParam, schema: JsonSchema) -> ChatCompletionMessageParam:
+    return {"role": "system", "content": f"{system.get('content')}\n\n{_spelt_out(schema)}"}
+
+
+def _complaint(problem: str, schema: JsonSchema) -> str:
+    return f"That answer cannot be used: {problem}.\nGive the whole answer again. {_spelt_out(schema)}"

@@ -1,0 +1,294 @@
+"""A scripted OpenAI-compatible server on loopback: no model, no network, the same answer every time.
+
+    with ScriptedServer(json_answer({"memories": []})) as server:
+        OpenAIModel(base_url=server.base_url, model="scripted")
+        ...
+        assert server.chats[0]["messages"][0]["role"] == "system"
+
+A script is a list of answers, used up in order (then the last one is repeated), or a callable from the request's
+JSON to an answer. Without a script the server extracts one fact a user turn (`echo_extraction`), so that end-to-end
+and chaos tests can run the whole service against it. `/v1/embeddings` gives hash vectors of unit length.
+"""
+
+import hashlib
+import json
+import math
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server does with one request; built by the functions below."""
+
+    text: str | None = None
+    finish_reason: str = "stop"
+    message: Json = field(default_factory=dict)
+    status: int = 200
+    body: object = None
+    headers: tuple[tuple[str, str], ...] = ()
+    delay: float = 0.0
+    drops: bool = False
+
+
+Script = Callable[[Json], Answer]
+
+
+def json_answer(data: object) -> Answer:
+    """Answer with `data` as the message's text."""
+    return Answer(text=json.dumps(data, ensure_ascii=False))
+
+
+def text_answer(text: str, *, finish_reason: str = "stop") -> Answer:
+    """Answer with this text; `finish_reason="length"` says that it was cut."""
+    return Answer(text=text, finish_reason=finish_reason)
+
+
+def refusal(reason: str = "I cannot help with that.") -> Answer:
+    """Answer as OpenAI does when the model refuses to fill a schema."""
+    return Answer(message={"content": None, "refusal": reason})
+
+
+def status_answer(status: int, body: object = None, *, retry_after: str | None = None) -> Answer:
+    """Answer with an HTTP status; `body` is sent as JSON, or as it is when it is bytes."""
+    headers = (("Retry-After", retry_after),) if retry_after is not None else ()
+    return Answer(status=status, body={"error": {"message": "scripted"}} if body is None else body, headers=headers)
+
+
+def api_error(status: int, message: str, *, code: str | None = None, param: str | None = None) -> Answer:
+    """Answer with an error in OpenAI's form."""
+    error = {"message": message, "type": "invalid_request_error", "code": code, "param": param}
+    return status_answer(status, {"error": error})
+
+
+def drop_connection() -> Answer:
+    """Close the connection without an answer."""
+    return Answer(drops=True)
+
+
+def after(seconds: float, answer: Answer) -> Answer:
+    """Give `answer` only after some time."""
+    return replace(answer, delay=seconds)
+
+
+def refusing(*formats: str, then: Answer | Script) -> Script:
+    """Refuse requests whose response_format is of one of these types, in the words of common servers."""
+
+    def script(request: Json) -> Answer:
+        asked = (request.get("response_format") or {}).get("type")
+        if asked in formats:
+            return api_error(400, f"This response_format type {asked} is unavailable now", code="invalid_request_error")
+        return then(request) if callable(then) else then
+
+    return script
+
+
+def echo_extraction(request: Json) -> Answer:
+    """Make one fact of each user turn, from the conversation that memcubed's prompt carries; other chats get "ok"."""
+    found = re.search(r"^<<<(\S+)\n(.*)\n\1>>>$", str(request["messages"][-1]["content"]), re.DOTALL | re.MULTILINE)
+    if found is None:
+        return text_answer("ok")
+    memories = [_fact(turn) for turn in json.loads(found.group(2))["turns"] if turn["role"] == "user"]
+    return json_answer({"memories": memories})
+
+
+def hash_vector(text: str, dimensions: int) -> list[float]:
+    """Make a vector of unit length that depends on the text only."""
+    numbers: list[float] = []
+    for block in range(math.ceil(dimensions / 32)):
+        digest = hashlib.sha256(f"{block}:{text}".encode("utf-8", "replace")).digest()
+        numbers.extend(byte / 127.5 - 1.0 for byte in digest)
+    numbers = numbers[:dimensions]
+    length = math.sqrt(sum(number * number for number in numbers)) or 1.0
+    return [number / length for number in numbers]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRequest:
+    """A request that arrived."""
+
+    path: str
+    headers: dict[str, str]
+    body: Json
+
+
+class ScriptedServer:
+    """Serves while used as a context manager, on a free port of 127.0.0.1; `requests` records what arrived.
+
+    `answer_with` changes the script while it runs. `embedding_script` may return an Answer with a status, to make
+    embeddings fail, or None for the usual vectors.
+    """
+
+    def __init__(
+        self,
+        script: Answer | Iterable[Answer] | Script = echo_extraction,
+        *,
+        dimensions: int = 64,
+        models: Iterable[str] = ("scripted",),
+        embedding_script: Callable[[Json], Answer | None] | None = None,
+        port: int = 0,
+    ) -> None:
+        self.requests: list[RecordedRequest] = []
+        self.dimensions = dimensions
+        self.models = tuple(models)
+        self.embedding_script = embedding_script
+        self._lock = threading.Lock()
+        self._port = port
+        self._in_flight = 0
+        self.most_in_flight = 0
+        self.answer_with(script)
+
+    @property
+    def base_url(self) -> str:
+        """The URL to configure, with /v1; the same after stop and start."""
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    @property
+    def chats(self) -> list[Json]:
+        """The bodies of the chat completions asked for, in order."""
+        with self._lock:
+            return [request.body for request in self.requests if request.path == "/v1/chat/completions"]
+
+    def answer_with(self, script: Answer | Iterable[Answer] | Script) -> None:
+        """Use this script from now on."""
+        if callable(script):
+            self._script: Script = script
+            return
+        queue = [script] if isinstance(script, Answer) else list(script)
+        self._script = lambda _request: queue.pop(0) if len(queue) > 1 else queue[0]
+
+    def start(self) -> Self:
+        """Listen; a stopped server takes up the same port again."""
+        self._server = _Server(("127.0.0.1", self._port), _Handler)
+        self._server.scripted = self
+        self._port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop listening: from now on connections are refused."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def respond(self, request: RecordedRequest) -> Answer:
+        """Record a request and choose what is answered."""
+        with self._lock:
+            self.requests.append(request)
+            self._in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self._in_flight)
+            answer = self._choose(request)
+        time.sleep(answer.delay)
+        with self._lock:
+            self._in_flight -= 1
+        return answer
+
+    def _choose(self, request: RecordedRequest) -> Answer:
+        if request.path == "/v1/models":
+            return status_answer(
+                200, {"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]}
+            )
+        if request.path == "/v1/chat/completions":
+            return self._script(request.body)
+        if request.path == "/v1/embeddings":
+            return (self.embedding_script and self.embedding_script(request.body)) or self._embed(request.body)
+        return api_error(404, "no such route")
+
+    def _embed(self, body: Json) -> Answer:
+        texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+        wanted = int(body.get("dimensions") or self.dimensions)
+        data = [
+            {"object": "embedding", "index": index, "embedding": hash_vector(str(text), wanted)}
+            for index, text in enumerate(texts)
+        ]
+        usage = {"prompt_tokens": sum(len(str(text)) for text in texts), "total_tokens": 0}
+        return status_answer(200, {"object": "list", "model": body.get("model"), "data": data, "usage": usage})
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    scripted: ScriptedServer
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    # without these a small answer waits for the client's delayed acknowledgement
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def do_GET(self) -> None:
+        self._serve({})
+
+    def do_POST(self) -> None:
+        self._serve(json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}"))
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
+        pass
+
+    def _serve(self, body: Json) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        answer = self.server.scripted.respond(RecordedRequest(self.path, headers, body))
+        if answer.drops:
+            self.close_connection = True
+            return
+        payload = answer.body if answer.body is not None else _chat_completion(answer, body)
+        raw = payload if isinstance(payload, bytes) else json.dumps(payload, ensure_ascii=False).encode()
+        try:
+            self.send_response(answer.status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(raw)))
+            for name, value in answer.headers:
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(raw)
+        except ConnectionError:
+            self.close_connection = True  # the client did not want to wait for it
+
+
+def _chat_completion(answer: Answer, request: Json) -> Json:
+    asked = sum(len(str(message.get("content"))) for message in request.get("messages", []))
+    said = len(answer.text or "")
+    return {
+        "id": "chatcmpl-scripted",
+        "object": "chat.completion",
+        "created": 1,
+        "model": request.get("model"),
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": answer.finish_reason,
+                "message": {"role": "assistant", "content": answer.text, **answer.message},
+            }
+        ],
+        "usage": {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said},
+    }
+
+
+def _fact(turn: Json) -> Json:
+    said = " ".join(str(turn["content"]).split())[:200]
+    value = f"用户说：“{said}”" if re.search(r"[\u4e00-\u9fff]", said) else f'The user said: "{said}"'
+    return {
+        "sources": [turn["id"]],
+        "kind": "fact",
+        "key": said[:24],
+        "value": value,
+        "reasoning": "",
+        "tags": ["scripted"],
+        "time": "",
+    }
