@@ -18,12 +18,15 @@ def configure_logs(log_format: Literal["text", "json"], level: str) -> None:
     renderer: Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # never the rich tracebacks that are its default: they show the values of variables
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -37,9 +40,13 @@ def configure_logs(log_format: Literal["text", "json"], level: str) -> None:
             foreign_pre_chain=shared,
         )
     )
+    handler.addFilter(_is_worth_a_line)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger(None).setLevel(logging.WARNING)
-    # structlog's loggers are children of the root; they are filtered by their own level above
-    structlog.get_logger().debug("logs_configured")
+    logging.getLogger("memcubed").setLevel(level.upper())
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Leave out what the queue says of each job's end, since production says it in a line of its own."""
+    return not str(getattr(record, "action", "")).startswith("job_")

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
         default=None, description="PostgreSQL URL the service connects with; empty: the bundled PostgreSQL."
     )
     migration_database_url: SecretStr | None = Field(
-        default=None, description="PostgreSQL URL of the tables' owner, for `migrate` and `key`; empty: DATABASE_URL."
+        default=None, description="PostgreSQL URL of the tables' owner, for `migrate`; empty: DATABASE_URL."
     )
     database_pool_size: int = Field(default=10, ge=2, description="Connections kept open by one process.")
     default_timezone: str = Field(default="UTC", description="IANA time zone of new projects.")

@@ -87,7 +87,7 @@ def _choose(bundled: list[Binaries], major: int | None) -> Binaries:
         raise ConfigurationError(f"The package {PACKAGE} has no PostgreSQL with pgvector for this platform. {_ELSE}")
     raise ConfigurationError(
         f"The data was written by PostgreSQL {major}, which this version of {PACKAGE} doesn't have any more: "
-        f"install one that does, export, and import into a new MEMCUBED_HOME. {_ELSE}"
+        f"install one that does, dump with pg_dump, and restore into a new MEMCUBED_HOME. {_ELSE}"
     )
 
 

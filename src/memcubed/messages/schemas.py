@@ -160,6 +160,16 @@ class AddMessageRequest(RequestModel):
             raise MissingFieldError("user_id is required (or agent_id).")
         return self
 
+    @property
+    def has_attachments(self) -> bool:
+        """Whether a message has files or images; such requests are always asynchronous."""
+        return any(
+            part.get("type") != "text"
+            for message in self.messages
+            if isinstance(message.content, list)
+            for part in message.content
+        )
+
 
 class AddMessageData(BaseModel):
     """`status` is `running`, `completed` or `failed`."""

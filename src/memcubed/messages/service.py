@@ -56,7 +56,7 @@ class MessageService:
         self._check_length(turns)
         task_id, is_new = await self._store(project.id, request, turns, idempotency_key)
         status = TaskStatus.RUNNING
-        if not request.async_mode:
+        if not request.async_mode and not request.has_attachments:
             status = await self._tasks.wait(project.id, task_id, self._sync_wait_seconds)
         elif not is_new:
             status = (await self._tasks.get(project.id, task_id)).status

@@ -17,7 +17,8 @@ from memcubed.store.tables import api_keys, projects
 AUTHENTICATE: Final[LiteralString] = """
 WITH used AS (
     UPDATE api_keys SET last_used_at = now()
-    WHERE key_hash = %(key_hash)s AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+    WHERE key_hash = %(key_hash)s AND revoked_at IS NULL
+        AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
 )
 SELECT p.id, p.name, p.timezone
 FROM api_keys k JOIN projects p ON p.id = k.project_id

@@ -1,0 +1,289 @@
+"""The composition root: from settings to a running service. Nothing else wires."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Final
+
+import psycopg
+import structlog
+from fastapi import FastAPI
+from procrastinate.exceptions import ConnectorException
+from prometheus_client import CollectorRegistry
+
+from memcubed import embedded
+from memcubed.clock import utc_now
+from memcubed.embedded import EmbeddedPostgres
+from memcubed.errors import ProviderError
+from memcubed.http.app import create_app
+from memcubed.http.health import Running, health_routes
+from memcubed.memories.service import MemoryService
+from memcubed.messages.routes import message_routes
+from memcubed.messages.service import MessageService
+from memcubed.production.embedding import EmbeddingService
+from memcubed.production.jobs import ProductionQueue, register_jobs, rescue_stalled_jobs
+from memcubed.production.llm import LlmExtractor
+from memcubed.production.local import LocalExtractor
+from memcubed.production.model import Extractor
+from memcubed.production.routes import task_routes
+from memcubed.production.service import ProductionService
+from memcubed.production.tasks import TaskService
+from memcubed.projects.authentication import TokenAuthentication
+from memcubed.projects.service import ProjectService
+from memcubed.providers.embeddings import Embedder
+from memcubed.providers.embeddings.cached import CachedEmbedder
+from memcubed.providers.embeddings.local import LocalEmbedder
+from memcubed.providers.embeddings.openai import Endpoint, OpenAIEmbedder
+from memcubed.providers.llm.openai_model import OpenAIModel
+from memcubed.recall.calibrations import CalibrationService
+from memcubed.recall.model import Calibration
+from memcubed.recall.repository import RecallRepository
+from memcubed.recall.routes import recall_routes
+from memcubed.recall.service import RecallService
+from memcubed.settings import Settings
+from memcubed.store.migrate import check, migrate
+from memcubed.store.queue import Backoff, create_queue
+from memcubed.store.session import Database
+
+OPENAI_BASE_URL: Final = "https://api.openai.com/v1"
+
+_DRAIN_SECONDS: Final = 20.0
+_RESTART_SECONDS: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrls:
+    """Where the database is: as the tables' owner, and as the role that the service runs as."""
+
+    owner: str
+    service: str
+
+
+def open_database(settings: Settings) -> DatabaseUrls:
+    """The configured database, or the bundled one, started when it does not run. Blocks."""
+    if settings.database_url is None:
+        bundled: EmbeddedPostgres = embedded.start(settings.home)
+        return DatabaseUrls(owner=bundled.admin_url, service=bundled.service_url)
+    service = settings.database_url.get_secret_value()
+    owner = settings.migration_database_url
+    return DatabaseUrls(owner=service if owner is None else owner.get_secret_value(), service=service)
+
+
+def prepare_database(settings: Settings) -> DatabaseUrls:
+    """A database of this release's schema: the bundled one is migrated, another one is only checked. Blocks."""
+    urls = open_database(settings)
+    if settings.uses_bundled_database:
+        migrate(urls.owner, urls.service)
+    check(urls.service)
+    return urls
+
+
+def release_database(settings: Settings, urls: DatabaseUrls) -> None:
+    """Stop the bundled database unless another process works with it. Blocks."""
+    if not settings.uses_bundled_database:
+        return
+    with psycopg.connect(urls.owner, autocommit=True) as connection:
+        others = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).fetchone()
+    if others is not None and others[0] == 0:
+        embedded.stop(settings.home)
+
+
+def create_embedder(settings: Settings) -> Embedder:
+    """The embedding model that the settings name."""
+    if settings.embedding_base_url is None or settings.embedding_model is None:
+        return CachedEmbedder(LocalEmbedder(), size=settings.embedding_cache_size)
+    key = settings.embedding_api_key
+    endpoint = Endpoint(
+        base_url=settings.embedding_base_url,
+        model=settings.embedding_model,
+        api_key=None if key is None else key.get_secret_value(),
+        timeout=settings.embedding_timeout_seconds,
+    )
+    remote = OpenAIEmbedder(
+        endpoint,
+        dimensions=settings.embedding_dimensions,
+        query_prefix=settings.embedding_query_prefix,
+        document_prefix=settings.embedding_document_prefix,
+    )
+    return CachedEmbedder(remote, size=settings.embedding_cache_size)
+
+
+def create_extractor(settings: Settings) -> Extractor:
+    """The LLM extractor when a model is named, else the local one."""
+    if settings.llm_model is None:
+        return LocalExtractor()
+    key = settings.llm_api_key
+    model = OpenAIModel(
+        base_url=settings.llm_base_url or OPENAI_BASE_URL,
+        api_key=None if key is None else key.get_secret_value(),
+        model=settings.llm_model,
+        timeout=settings.llm_timeout_seconds,
+        max_concurrency=settings.llm_concurrency,
+    )
+    return LlmExtractor(
+        model, window_tokens=settings.llm_window_tokens, max_answer_tokens=settings.llm_max_answer_tokens
+    )
+
+
+class Service:
+    """Everything that one process runs, wired but not started; `embedder` replaces the one that the settings name."""
+
+    def __init__(self, settings: Settings, urls: DatabaseUrls, *, embedder: Embedder | None = None) -> None:
+        self.settings = settings
+        self.registry = CollectorRegistry()
+        self.database = Database(urls.service, pool_size=settings.database_pool_size)
+        self.queue = create_queue(urls.service)
+        self.embedder = create_embedder(settings) if embedder is None else embedder
+        self.extractor = create_extractor(settings)
+        self.projects = ProjectService(self.database)
+        self.memories = MemoryService(self.embedder, utc_now)
+        self.calibrations = CalibrationService(self.database, self.embedder)
+        self.jobs = ProductionQueue(self.queue)
+        self.tasks = TaskService(self.database, self.jobs.enqueue_share)
+        embedding = EmbeddingService(self.database, self.memories, self.embedder)
+        production = ProductionService(self.database, self.memories, embedding, self.embedder, self.extractor, utc_now)
+        backoff = Backoff(attempts=settings.task_attempts, first_wait_seconds=settings.task_backoff_seconds)
+        register_jobs(self.queue, production, embedding, self.projects, self.jobs, backoff)
+
+    async def start(self) -> None:
+        """Open the queue and warm the embedding model, so that the first request is as fast as the others."""
+        await self.queue.open_async()
+        try:
+            await self.embedder.load()
+            await self.calibrations.prepare()
+        except ProviderError as error:
+            log.warning("embeddings_unavailable", reason=error.message)
+        log.info("memcubed_started", extractor=self.extractor.name, embeddings=embeddings_name(self.embedder))
+
+    async def stop(self) -> None:
+        """Close every connection."""
+        await self.queue.close_async()
+        await self.database.close()
+
+    async def run_worker(self) -> None:
+        """Start, and run jobs until SIGINT or SIGTERM."""
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopped.set)
+        await self.start()
+        worker = asyncio.create_task(self.work(), name="worker")
+        await stopped.wait()
+        await _cancelled(worker)
+        await self.stop()
+
+    async def work(self) -> None:
+        """Run jobs until cancelled; running ones are finished, or given back to the queue, before it returns."""
+        rescue = asyncio.create_task(rescue_stalled_jobs(self.queue), name="rescue of stalled jobs")
+        try:
+            # What the queue raises while it stops hides the cancellation, so that has to be looked for.
+            while not _is_cancelled():
+                try:
+                    await self.jobs.enqueue_embedding_of_all()
+                    await self.queue.run_worker_async(
+                        concurrency=self.settings.worker_concurrency,
+                        install_signal_handlers=False,
+                        shutdown_graceful_timeout=_DRAIN_SECONDS,
+                    )
+                except ConnectorException as error:
+                    log.warning("worker_lost_the_database", reason=str(error.__cause__ or error))
+                except Exception:  # the edge of the worker, which nothing but the end of the process may end
+                    log.exception("worker_failed")
+                if not _is_cancelled():
+                    await asyncio.sleep(_RESTART_SECONDS)
+        finally:
+            rescue.cancel()
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def embeddings_name(embedder: Embedder) -> str:
+    """The vector space in use, or that it is not known yet."""
+    try:
+        return embedder.space
+    except ProviderError:
+        return "not answering yet"
+
+
+async def calibrate(settings: Settings, urls: DatabaseUrls) -> Calibration:
+    """Fit and store the calibration of the configured embedding model. Raises ProviderError."""
+    service = Service(settings, urls)
+    await service.start()
+    try:
+        return await service.calibrations.fit()
+    finally:
+        await service.stop()
+
+
+def create_http(service: Service, *, with_worker: bool) -> FastAPI:
+    """The API of a service, and with `with_worker` its worker in the same process."""
+    settings = service.settings
+    messages = MessageService(
+        service.database,
+        service.memories,
+        service.tasks,
+        utc_now,
+        max_tokens=settings.add_max_tokens,
+        sync_wait_seconds=settings.sync_wait_seconds,
+    )
+    recall = RecallService(
+        RecallRepository(service.database),
+        service.embedder,
+        service.calibrations,
+        utc_now,
+        service.registry,
+        max_query_tokens=settings.query_max_tokens,
+    )
+    authenticate = TokenAuthentication(service.projects, service.registry)
+
+    def describe() -> Running:
+        return Running(
+            version=version("memcubed"),
+            extractor=service.extractor.name,
+            embeddings=embeddings_name(service.embedder),
+            database="bundled" if settings.uses_bundled_database else "external",
+            worker=with_worker,
+        )
+
+    async def probe() -> None:
+        await service.database.read("SELECT 1", {})
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await service.start()
+        worker = asyncio.create_task(service.work(), name="worker") if with_worker else None
+        try:
+            yield
+        finally:
+            if worker is not None:
+                await _cancelled(worker)
+            await service.stop()
+
+    return create_app(
+        version=version("memcubed"),
+        routers=[
+            message_routes(messages, authenticate),
+            task_routes(service.tasks, authenticate),
+            recall_routes(recall, authenticate),
+        ],
+        health=health_routes(describe, probe, service.registry),
+        lifespan=lifespan,
+        registry=service.registry,
+        max_request_bytes=settings.max_request_bytes,
+    )

@@ -1,0 +1,214 @@
+"""The `memcubed` command."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, TypeVar
+
+import typer
+
+from memcubed import bootstrap, embedded
+from memcubed.demo import run_demo
+from memcubed.errors import MemcubedError
+from memcubed.http.server import open_socket, run_server
+from memcubed.logs import configure_logs
+from memcubed.projects.model import ApiKey
+from memcubed.projects.service import ProjectService
+from memcubed.settings import Settings, load_settings
+from memcubed.store.migrate import migrate as migrate_database
+from memcubed.store.session import Database
+from memcubed.welcome import welcome
+
+DEFAULT_PROJECT: Final = "default"
+
+app = typer.Typer(help="A self-hosted memory service for AI applications.", no_args_is_help=True, add_completion=False)
+keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+app.add_typer(keys, name="key")
+
+T = TypeVar("T")
+
+ProjectOption = Annotated[str, typer.Option(help="The project's name.")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [MEMCUBED_HOST].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0: a free one [MEMCUBED_PORT].")] = None,
+    *,
+    worker: Annotated[bool, typer.Option(help="Run the worker in this process.")] = True,
+) -> None:
+    """Serve the API. Without MEMCUBED_DATABASE_URL on a bundled PostgreSQL."""
+    settings = load_settings()
+    configure_logs(settings.log_format, settings.log_level)
+    with open_socket(settings.host if host is None else host, settings.port if port is None else port) as listener:
+        urls = bootstrap.prepare_database(settings)
+        try:
+            service = bootstrap.Service(settings, urls)
+            http = bootstrap.create_http(service, with_worker=worker)
+            first_key = asyncio.run(_first_key(settings, urls)) if settings.uses_bundled_database else None
+            typer.echo(welcome(listener, service.extractor.name, first_key))
+            run_server(http, listener)
+        finally:
+            bootstrap.release_database(settings, urls)
+
+
+@app.command()
+def worker() -> None:
+    """Run jobs beside one or more `memcubed serve --no-worker`."""
+    settings = load_settings()
+    configure_logs(settings.log_format, settings.log_level)
+    urls = bootstrap.prepare_database(settings)
+    try:
+        asyncio.run(bootstrap.Service(settings, urls).run_worker())
+    finally:
+        bootstrap.release_database(settings, urls)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the schema of this release."""
+    settings = load_settings()
+    urls = bootstrap.open_database(settings)
+    try:
+        before, after = migrate_database(urls.owner, urls.service)
+        typer.echo(
+            f"The schema is at revision {after}." + ("" if before == after else f" It was at {before or 'none'}.")
+        )
+    finally:
+        bootstrap.release_database(settings, urls)
+
+
+@app.command()
+def calibrate() -> None:
+    """Fit anew how scores of the configured embedding model become relativity."""
+    settings = load_settings()
+    urls = bootstrap.prepare_database(settings)
+    try:
+        calibration = asyncio.run(bootstrap.calibrate(settings, urls))
+        typer.echo(
+            f"Fitted: relativity 0.45 at a score of {calibration.middle:.3f}; unrelated texts have a cosine of "
+            f"{calibration.shift:.3f}, spread by {calibration.noise:.3f}; gain {calibration.gain:.2f}."
+        )
+    finally:
+        bootstrap.release_database(settings, urls)
+
+
+@app.command()
+def stop() -> None:
+    """Stop the bundled PostgreSQL, should a killed service have left it running."""
+    settings = load_settings()
+    typer.echo("Stopped." if embedded.stop(settings.home) else "It was not running.")
+
+
+@app.command()
+def demo() -> None:
+    """Show the main job once: a conversation goes in, memories come out. Leaves nothing behind."""
+    settings = load_settings()
+    configure_logs(settings.log_format, "warning")
+    run_demo(settings)
+
+
+@keys.command("create")
+def create_key(
+    project: ProjectOption = DEFAULT_PROJECT,
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "",
+    expires_in_days: Annotated[
+        int | None, typer.Option(min=1, help="Days until it expires; never when absent.")
+    ] = None,
+    *,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the key alone, for scripts.")] = False,
+) -> None:
+    """Make an API key, and its project when there is none of that name."""
+    settings = load_settings()
+    expires_at = None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days)
+
+    async def create(projects: ProjectService) -> str:
+        return await projects.create_key(project, timezone=settings.default_timezone, name=name, expires_at=expires_at)
+
+    key = _with_projects(settings, create)
+    typer.echo(key if quiet else f"API key of project {project!r}, shown this once only:\n{key}")
+
+
+@keys.command("list")
+def list_keys(project: ProjectOption = DEFAULT_PROJECT) -> None:
+    """List a project's keys by their visible prefixes."""
+
+    async def listed(projects: ProjectService) -> list[str]:
+        return [
+            "  ".join(
+                (
+                    key.prefix,
+                    _state(key),
+                    f"created {_day(key.created_at)}",
+                    f"last used {_day(key.last_used_at)}",
+                    key.name,
+                )
+            )
+            for key in await projects.list_keys(project)
+        ]
+
+    for line in _with_projects(load_settings(), listed):
+        typer.echo(line.rstrip())
+
+
+@keys.command("revoke")
+def revoke_key(
+    prefix: Annotated[str, typer.Argument(help="The key's visible prefix, such as mc-1f0a9c3e.")],
+    project: ProjectOption = DEFAULT_PROJECT,
+) -> None:
+    """Revoke a key at once."""
+
+    async def revoke(projects: ProjectService) -> None:
+        await projects.revoke_key(project, prefix)
+
+    _with_projects(load_settings(), revoke)
+    typer.echo(f"Revoked {prefix}.")
+
+
+def _state(key: ApiKey) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    if key.expires_at is not None and key.expires_at <= datetime.now(UTC):
+        return "expired"
+    return "active "
+
+
+def _day(moment: datetime | None) -> str:
+    return "never     " if moment is None else moment.date().isoformat()
+
+
+def _with_projects(settings: Settings, use: Callable[[ProjectService], Awaitable[T]]) -> T:
+    urls = bootstrap.prepare_database(settings)
+    try:
+        return asyncio.run(_use_projects(settings, urls, use))
+    finally:
+        bootstrap.release_database(settings, urls)
+
+
+async def _use_projects(
+    settings: Settings, urls: bootstrap.DatabaseUrls, use: Callable[[ProjectService], Awaitable[T]]
+) -> T:
+    database = Database(urls.service, pool_size=settings.database_pool_size)
+    try:
+        return await use(ProjectService(database))
+    finally:
+        await database.close()
+
+
+async def _first_key(settings: Settings, urls: bootstrap.DatabaseUrls) -> str | None:
+    async def create(projects: ProjectService) -> str | None:
+        if await projects.list_projects():
+            return None
+        return await projects.create_key(DEFAULT_PROJECT, timezone=settings.default_timezone, name="first key")
+
+    return await _use_projects(settings, urls, create)
+
+
+def main() -> None:
+    """Run the command; an error of ours ends it with one plain line."""
+    try:
+        app()
+    except MemcubedError as error:
+        typer.echo(f"memcubed: {error.message}", err=True)
+        sys.exit(1)

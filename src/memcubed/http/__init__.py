@@ -1,0 +1,1 @@
+"""The FastAPI application and what stands around every request."""

@@ -1,0 +1,41 @@
+"""The FastAPI application: mounts the slices' routes under the contract's base path."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
+
+from memcubed.http.failures import install_failures
+from memcubed.http.limits import BodyLimit
+from memcubed.http.requests import RequestLog
+
+BASE_PATH: Final = "/api/openmem/v1"
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    *,
+    version: str,
+    routers: Sequence[APIRouter],
+    health: APIRouter,
+    lifespan: Lifespan,
+    registry: CollectorRegistry,
+    max_request_bytes: int,
+) -> FastAPI:
+    """The application, without anything started."""
+    app = FastAPI(
+        title="memcubed",
+        version=version,
+        summary="A memory service for AI applications: conversations in, memories out.",
+        lifespan=lifespan,
+    )
+    for router in routers:
+        app.include_router(router, prefix=BASE_PATH)
+    app.include_router(health)
+    install_failures(app)
+    app.add_middleware(BodyLimit, max_bytes=max_request_bytes)
+    app.add_middleware(RequestLog, registry=registry)
+    return app

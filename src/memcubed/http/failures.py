@@ -1,0 +1,117 @@
+"""Every failure, whoever raised it, in the contract's envelope."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from memcubed.errors import (
+    InvalidRequestError,
+    MemcubedError,
+    MethodNotAllowedError,
+    MissingFieldError,
+    NotFoundError,
+    ServiceUnavailableError,
+)
+from memcubed.store.session import UNAVAILABLE_ERRORS
+
+log = structlog.get_logger(__name__)
+
+
+def install_failures(app: FastAPI) -> None:
+    """Make the app answer every failure with the envelope and a real HTTP status."""
+    app.add_exception_handler(MemcubedError, _on_own_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RecursionError, _on_recursion)
+    app.add_exception_handler(Exception, _on_unexpected)
+    for error in UNAVAILABLE_ERRORS:
+        app.add_exception_handler(error, _on_unavailable)
+
+
+def failure(error: MemcubedError) -> JSONResponse:
+    """The answer for an error."""
+    headers = {"WWW-Authenticate": "Token"} if error.status is HTTPStatus.UNAUTHORIZED else {}
+    if error.status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "1"
+    return JSONResponse(
+        {"code": error.code, "message": error.message, "data": None}, status_code=error.status, headers=headers
+    )
+
+
+async def _on_own_error(_: Request, error: Exception) -> Response:
+    if not isinstance(error, MemcubedError):
+        raise error
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("request_failed", code=error.code, reason=error.message)
+    return failure(error)
+
+
+async def _on_invalid_request(_: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    return failure(invalid_request(error.errors()[0]))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    if isinstance(error.__cause__, MemcubedError):  # FastAPI wraps what goes wrong while it reads a body
+        return failure(error.__cause__)
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return failure(NotFoundError(f"There is no route {request.method} {request.url.path[:200]}."))
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            response = failure(MethodNotAllowedError(f"{request.url.path} does not take {request.method}."))
+            response.headers.update(error.headers or {})
+            return response
+        case _:
+            return failure(InvalidRequestError(f"The request can't be read: {error.detail}"))
+
+
+async def _on_recursion(_: Request, error: Exception) -> Response:
+    del error
+    return failure(InvalidRequestError("The body is nested too deeply."))
+
+
+async def _on_unavailable(_: Request, error: Exception) -> Response:
+    log.error("database_unavailable", error=type(error).__name__, reason=str(error).splitlines()[0][:300])
+    return failure(ServiceUnavailableError("The database does not answer at the moment; try again."))
+
+
+async def _on_unexpected(_: Request, error: Exception) -> Response:
+    del error  # Starlette logs it, with its trace
+    return failure(MemcubedError("Internal error; the server's log has the details."))
+
+
+def invalid_request(error: Mapping[str, Any]) -> InvalidRequestError:
+    """What one of Pydantic's errors is in the contract's terms."""
+    kind = str(error["type"])
+    where = (
+        error["loc"][1:] if error["loc"] and error["loc"][0] in {"body", "header", "query", "path"} else error["loc"]
+    )
+    field = _path(where)
+    if kind == "json_invalid":
+        detail = error.get("ctx", {}).get("error", "")
+        return InvalidRequestError(f"The body is not valid JSON: {detail}.")
+    if kind == "missing":
+        return MissingFieldError(f"{field} is required." if field else "The body is missing; send a JSON object.")
+    if not field:
+        return InvalidRequestError("The body must be a JSON object, sent with Content-Type: application/json.")
+    message = str(error["msg"]).removeprefix("Input ").removeprefix("Value error, ")
+    return InvalidRequestError(f"{field}: {message}.")
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif part.isidentifier() or "-" in part:
+            path += f".{part}" if path else part
+    return path

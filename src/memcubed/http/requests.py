@@ -1,0 +1,55 @@
+"""Each request's id, its log line and its metrics."""
+
+import time
+from uuid import uuid4
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = structlog.get_logger(__name__)
+
+_ID_HEADER = b"x-request-id"
+_MAX_ID = 100
+
+
+class RequestLog:
+    """ASGI middleware: gives requests an id, counts and times them, and logs a line each; never any content."""
+
+    def __init__(self, app: ASGIApp, *, registry: CollectorRegistry) -> None:
+        self._app = app
+        self._requests = Counter(
+            "memcubed_http_requests", "Requests answered.", ["method", "route", "status"], registry=registry
+        )
+        self._seconds = Histogram(
+            "memcubed_http_request_seconds", "Time to answer a request.", ["method", "route"], registry=registry
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, with its id bound to every log line on the way."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = next((value for name, value in scope["headers"] if name == _ID_HEADER), b"").decode("ascii", "ignore")
+        request_id = given if given.isprintable() and 0 < len(given) <= _MAX_ID else uuid4().hex
+        status = 500
+        started = time.perf_counter()
+
+        async def tagged(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = int(message["status"])
+                message["headers"] = [*message["headers"], (_ID_HEADER, request_id.encode())]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, tagged)
+            finally:
+                seconds = time.perf_counter() - started
+                # The route's pattern, never the path: paths hold ids, and are without number.
+                route = getattr(scope.get("route"), "path", "unknown")
+                method = scope["method"] if scope.get("route") else "any"
+                self._requests.labels(method, route, status).inc()
+                self._seconds.labels(method, route).observe(seconds)
+                log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
