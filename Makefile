@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: demo serve stop install test check lint types imports test-slow test-llm bench-load clean
+.PHONY: demo serve stop install test check lint types imports test-slow test-llm bench-recall bench-load clean
 
 demo: $(INSTALLED)  ## show the main job once
 	@$(BIN)/memcubed demo
@@ -51,6 +51,9 @@ test-slow: $(INSTALLED_DEV)  ## the tests that take minutes
 
 test-llm: $(INSTALLED_DEV)  ## the tests against the real language model at MEMCUBED_TEST_LLM_BASE_URL
 	$(BIN)/pytest -m llm
+
+bench-recall: $(INSTALLED_DEV)  ## how well search finds what holds the answer: make bench-recall DATA=folder
+	$(BIN)/python -m benchmarks.recall --data $(DATA) $(ARGS)
 
 bench-load: $(INSTALLED_DEV)  ## latency and throughput of add and search, and where the time goes
 	$(BIN)/python -m benchmarks.load

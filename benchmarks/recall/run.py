@@ -86,10 +86,12 @@ def _labels(suite: Suite) -> Mapping[tuple[str, str, int], str]:
 
 def _results(data: Mapping[str, Any], user_id: str, labels: Mapping[tuple[str, str, int], str]) -> tuple[Result, ...]:
     results = [
-        Result(text, memory["relativity"], _sources(memory, user_id, labels), is_preference)
-        for key, is_preference in (("memory_detail_list", False), ("preference_detail_list", True))
+        Result(memory[value], memory["relativity"], _sources(memory, user_id, labels), is_preference)
+        for key, value, is_preference in (
+            ("memory_detail_list", "memory_value", False),
+            ("preference_detail_list", "preference", True),
+        )
         for memory in data[key]
-        for text in [f"{memory['preference']} {memory['reasoning']}" if is_preference else memory["memory_value"]]
     ]
     return tuple(sorted(results, key=lambda result: -result.relativity))
 
