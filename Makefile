@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: demo serve stop install test check lint types imports test-slow test-llm bench-recall bench-load clean
+.PHONY: demo serve stop install test check lint types imports test-slow test-llm bench-recall bench-load bench-scale clean
 
 demo: $(INSTALLED)  ## show the main job once
 	@$(BIN)/memcubed demo
@@ -54,6 +54,9 @@ test-llm: $(INSTALLED_DEV)  ## the tests against the real language model at MEMC
 
 bench-recall: $(INSTALLED_DEV)  ## how well search finds what holds the answer: make bench-recall DATA=folder
 	$(BIN)/python -m benchmarks.recall --data $(DATA) $(ARGS)
+
+bench-scale: $(INSTALLED_DEV)  ## search times and recall at 10k, 100k and 1M memories in one project
+	$(BIN)/python -m benchmarks.scale $(ARGS)
 
 bench-load: $(INSTALLED_DEV)  ## latency and throughput of add and search, and where the time goes
 	$(BIN)/python -m benchmarks.load

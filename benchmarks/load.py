@@ -27,7 +27,8 @@ from memcubed.memories.model import MemoryKind
 from memcubed.projects.keys import hash_key
 from memcubed.projects.repository import AUTHENTICATE
 from memcubed.recall.ranking import Weights
-from memcubed.recall.repository import SEARCH, search_parameters
+from memcubed.recall.repository import search_parameters
+from memcubed.recall.sql import SEARCH, SERVER_SETTINGS
 from memcubed.store.words import to_tsvector
 
 CLIENTS: Final = (1, 16)
@@ -279,6 +280,8 @@ def _bare_search(server: Server) -> float:
         if row is None:
             raise SystemExit("no memory has a vector")
         space, vector = row
+        for name, value in SERVER_SETTINGS.items():
+            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
         seconds = []
         for _ in range(SEARCHES):
             terms = query_tokens(random.choice(_QUERIES).format(random.choice(_WORDS)))  # noqa: S311 - same

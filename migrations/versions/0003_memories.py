@@ -61,6 +61,16 @@ CREATE TABLE memory_vectors (
 -- Exact scans read every vector of a cube: keep them in the row, not in a TOAST table.
 ALTER TABLE memory_vectors SET (toast_tuple_target = 8160);
 
+-- How scores in a vector space become relativity; of no project, since models are the installation's.
+CREATE TABLE calibrations (
+    space text PRIMARY KEY,
+    middle real NOT NULL,
+    noise real NOT NULL,
+    gain real NOT NULL,
+    shift real NOT NULL,
+    fitted_at timestamptz NOT NULL DEFAULT now()
+);
+
 CREATE TABLE memory_sources (
     cube_id uuid NOT NULL,
     memory_id uuid NOT NULL,
@@ -101,5 +111,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in reversed(TENANT_TABLES):
+    for table in (*reversed(TENANT_TABLES), "calibrations"):
         op.execute(f"DROP TABLE {table}")

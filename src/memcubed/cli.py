@@ -10,11 +10,13 @@ import typer
 
 from memcubed import bootstrap, embedded
 from memcubed.demo import run_demo
-from memcubed.errors import MemcubedError
+from memcubed.errors import ConfigurationError, MemcubedError
 from memcubed.http.server import open_socket, run_server
 from memcubed.logs import configure_logs
+from memcubed.projects.keys import visible_prefix
 from memcubed.projects.model import ApiKey
 from memcubed.projects.service import ProjectService
+from memcubed.recall.large import LargeCubes
 from memcubed.settings import Settings, load_settings
 from memcubed.store.migrate import migrate as migrate_database
 from memcubed.store.session import Database
@@ -22,7 +24,12 @@ from memcubed.welcome import welcome
 
 DEFAULT_PROJECT: Final = "default"
 
-app = typer.Typer(help="A self-hosted memory service for AI applications.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="A self-hosted memory service for AI applications.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they may show the values of variables
+)
 keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 app.add_typer(keys, name="key")
 
@@ -95,10 +102,27 @@ def calibrate() -> None:
 
 
 @app.command()
+def index() -> None:
+    """Build the indexes of cubes that are too large to scan; run it now and then, while the service works."""
+    settings = load_settings()
+    urls = bootstrap.prepare_database(settings)
+    try:
+        LargeCubes(urls.owner).update(typer.echo)
+        typer.echo("Every large cube has its indexes.")
+    finally:
+        bootstrap.release_database(settings, urls)
+
+
+@app.command()
 def stop() -> None:
     """Stop the bundled PostgreSQL, should a killed service have left it running."""
     settings = load_settings()
-    typer.echo("Stopped." if embedded.stop(settings.home) else "It was not running.")
+    if embedded.find_running(settings.home) is None:
+        typer.echo("It was not running.")
+    elif bootstrap.release_database(settings, bootstrap.open_database(settings)):
+        typer.echo("Stopped.")
+    else:
+        raise ConfigurationError("A memcubed process works with it; end that one, and it stops the database itself.")
 
 
 @app.command()
@@ -114,7 +138,7 @@ def create_key(
     project: ProjectOption = DEFAULT_PROJECT,
     name: Annotated[str, typer.Option(help="What the key is for.")] = "",
     expires_in_days: Annotated[
-        int | None, typer.Option(min=1, help="Days until it expires; never when absent.")
+        int | None, typer.Option(min=1, max=36_500, help="Days until it expires; never when absent.")
     ] = None,
     *,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the key alone, for scripts.")] = False,
@@ -142,6 +166,7 @@ def list_keys(project: ProjectOption = DEFAULT_PROJECT) -> None:
                     _state(key),
                     f"created {_day(key.created_at)}",
                     f"last used {_day(key.last_used_at)}",
+                    f"expires {_day(key.expires_at)}",
                     key.name,
                 )
             )
@@ -154,16 +179,16 @@ def list_keys(project: ProjectOption = DEFAULT_PROJECT) -> None:
 
 @keys.command("revoke")
 def revoke_key(
-    prefix: Annotated[str, typer.Argument(help="The key's visible prefix, such as mc-1f0a9c3e.")],
+    prefix: Annotated[str, typer.Argument(help="The key's visible prefix, such as mc-1f0a9c3e, or the key itself.")],
     project: ProjectOption = DEFAULT_PROJECT,
 ) -> None:
     """Revoke a key at once."""
 
     async def revoke(projects: ProjectService) -> None:
-        await projects.revoke_key(project, prefix)
+        await projects.revoke_key(project, visible_prefix(prefix))
 
     _with_projects(load_settings(), revoke)
-    typer.echo(f"Revoked {prefix}.")
+    typer.echo(f"Revoked {visible_prefix(prefix)}.")
 
 
 def _state(key: ApiKey) -> str:

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, LiteralString
+from typing import Any, Final
 from uuid import UUID
+
+import structlog
 
 from memcubed.memories.model import MemoryKind, MemoryLayer
 from memcubed.messages.model import Role
 from memcubed.providers.embeddings import Vector
+from memcubed.recall.large import LARGE
 from memcubed.recall.model import Candidate, Found, Source
 from memcubed.recall.ranking import LEXICAL_SHRINK, NEIGHBOUR_FLOOR, Weights
+from memcubed.recall.sql import SEARCH, SERVER_SETTINGS
 from memcubed.store.session import Database, Row
 from memcubed.store.vectors import to_halfvec
 from memcubed.store.words import to_tsquery
@@ -20,86 +24,25 @@ CANDIDATES: Final = 100
 PENDING: Final = 8
 """How many of the newest raw turns that have no vector yet are looked at."""
 
-# The exact form: every memory in scope is scored by every arm. BM25 is that of Robertson and Zaragoza (2009) with
-# k1 = 1.2 and b = 0.75, its document frequencies taken over the memories in scope, divided by the most that a memory
-# could reach. What stands next to a memory in its conversation speaks for it too. docs/adr/0003 has the measurements.
-SEARCH: Final[LiteralString] = """
-WITH scope AS MATERIALIZED (
-    SELECT m.cube_id, m.id, m.layer, m.sequence, m.conversation_id, m.kind = 'fact' AS is_fact, m.words, m.word_count,
-        m.speaker, m.told_at, 1 - (v.embedding <=> %(vector)s::halfvec) AS cosine
-    FROM memories m
-    LEFT JOIN memory_vectors v
-        ON v.cube_id = m.cube_id AND v.memory_id = m.id AND v.space = %(space)s AND v.project_id = %(project_id)s
-    WHERE m.project_id = %(project_id)s
-        AND m.cube_id = ANY(%(cubes)s)
-        AND m.status = 'activated'
-        AND m.kind = ANY(%(kinds)s)
-),
-spread AS (
-    SELECT count(*) AS size, greatest(avg(word_count), 1) AS word_count,
-        array_agg(DISTINCT speaker) FILTER (WHERE speaker IS NOT NULL) AS speakers,
-        min(told_at) AS oldest, max(told_at) AS newest
-    FROM scope
-),
-hits AS MATERIALIZED (
-    SELECT s.id, s.word_count, w.lexeme, cardinality(w.positions) AS tf
-    FROM scope s CROSS JOIN LATERAL unnest(s.words) w
-    WHERE s.words @@ %(tsquery)s::tsquery AND w.lexeme = ANY(%(terms)s)
-),
-weights AS (
-    SELECT t.term AS lexeme,
-        ln(1 + ((SELECT size FROM spread) - count(h.id) + 0.5) / (count(h.id) + 0.5)) AS idf
-    FROM unnest(%(terms)s::text[]) t (term) LEFT JOIN hits h ON h.lexeme = t.term
-    GROUP BY t.term
-),
-lexical AS (
-    SELECT h.id,
-        sum(2.2 * w.idf * h.tf / (h.tf + 1.2 * (0.25 + 0.75 * h.word_count / (SELECT word_count FROM spread))))
-            / (%(lexical_shrink)s + 2.2 * (SELECT sum(idf) FROM weights)) AS score
-    FROM hits h JOIN weights w USING (lexeme)
-    GROUP BY h.id
-),
-scored AS (
-    SELECT s.*, coalesce(l.score, 0) AS lexical,
-        %(vector_weight)s * coalesce(s.cosine, 0) + %(lexical_weight)s * coalesce(l.score, 0) AS own
-    FROM scope s LEFT JOIN lexical l USING (id)
-),
-lifted AS (
-    SELECT s.*, greatest(own - %(neighbour_floor)s, 0) AS lift FROM scored s
-),
-ranked AS (
-    SELECT s.*,
-        %(next_weight)s * (coalesce(lag(lift) OVER near, 0) + coalesce(lead(lift) OVER near, 0))
-        + %(second_weight)s * (coalesce(lag(lift, 2) OVER near, 0) + coalesce(lead(lift, 2) OVER near, 0)) AS around,
-        row_number() OVER near AS place
-    FROM lifted s
-    WINDOW near AS (PARTITION BY cube_id, conversation_id, is_fact ORDER BY sequence)
-),
-chosen AS (
-    (SELECT * FROM ranked WHERE cosine IS NOT NULL OR lexical > 0 ORDER BY own + around DESC LIMIT %(limit)s)
-    UNION (
-        SELECT * FROM ranked WHERE cosine IS NULL AND layer = 'WorkingMemory'
-        ORDER BY sequence DESC LIMIT %(pending)s
-    )
-)
-SELECT m.id, m.kind, m.layer, m.key, m.value, m.reasoning, m.tags, m.info, m.confidence, m.conversation_id,
-    m.source_role, m.speaker, m.told_at, c.place, m.fingerprint, m.memory_time, m.created_at, m.updated_at,
-    c.cosine, c.lexical, c.around, p.size, p.speakers, p.oldest, p.newest,
-    (
-        SELECT coalesce(json_agg(json_build_array(g.id, g.role, g.text, extract(epoch FROM g.chat_time))
-            ORDER BY g.position), '[]'::json)
-        FROM memory_sources x JOIN messages g ON g.cube_id = x.cube_id AND g.id = x.message_id
-        WHERE x.cube_id = m.cube_id AND x.memory_id = m.id AND x.project_id = %(project_id)s
-    ) AS sources
-FROM chosen c JOIN memories m ON m.cube_id = c.cube_id AND m.id = c.id CROSS JOIN spread p
-"""
+NEAREST: Final = 200
+"""How many memories of a large cube the vectors and the words propose each."""
+
+EFFORT: Final = 400
+"""hnsw.ef_search: docs/adr/0007 has the recall against exact scans that it gives."""
+
+log = structlog.get_logger(__name__)
 
 
 class RecallRepository:
-    """Searches cubes."""
+    """Searches cubes. `use_indexes` is False to score large cubes exactly, as a measure of the indexes."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, *, large: int = LARGE, use_indexes: bool = True, effort: int = EFFORT
+    ) -> None:
         self._database = database
+        self._large = large
+        self._use_indexes = use_indexes
+        self._effort = effort
 
     async def search(
         self,
@@ -116,11 +59,22 @@ class RecallRepository:
 
         `vector` is in `space`; without one, words alone decide.
         """
+        parameters = search_parameters(
+            project_id, cube_ids, kinds, vector=vector, space=space, terms=terms, weights=weights
+        )
         rows = await self._database.read(
             SEARCH,
-            search_parameters(project_id, cube_ids, kinds, vector=vector, space=space, terms=terms, weights=weights),
+            {**parameters, "use_indexes": self._use_indexes, "effort": self._effort},
             project_id=project_id,
+            server_settings=SERVER_SETTINGS,
         )
+        if self._use_indexes and rows and rows[0]["counted"] >= self._large:
+            log.warning(
+                "large_cube_without_index",
+                cubes=[str(cube_id) for cube_id in cube_ids],
+                memories=rows[0]["counted"],
+                advice="run `memcubed index`",
+            )
         return _found(rows)
 
 
@@ -146,11 +100,15 @@ def search_parameters(
         "limit": CANDIDATES,
         "pending": PENDING,
         "vector_weight": weights.vectors,
+        "vector_shift": weights.vector_shift,
         "lexical_weight": weights.words,
         "lexical_shrink": LEXICAL_SHRINK,
         "next_weight": weights.next_turn,
         "second_weight": weights.second_turn,
         "neighbour_floor": NEIGHBOUR_FLOOR,
+        "use_indexes": True,
+        "effort": EFFORT,
+        "nearest": NEAREST,
     }
 
 

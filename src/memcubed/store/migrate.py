@@ -10,8 +10,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from psycopg import sql
 from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
 
 from memcubed.errors import ConfigurationError
 from memcubed.settings import libpq_url, sqlalchemy_url
@@ -24,9 +26,20 @@ _OLDEST_PGVECTOR: Final = (0, 8, 0)
 def migrate(owner_url: str, service_url: str) -> tuple[str | None, str]:
     """Upgrade the schema as its owner and let the service's role use it; the revisions before and after.
 
-    A service role that does not exist yet is created from the name and password in `service_url`.
+    A service role that does not exist yet is created from the name and password in `service_url`. Raises
+    ConfigurationError when the database refuses.
     """
-    engine = create_engine(sqlalchemy_url(owner_url))
+    try:
+        before = _upgrade(owner_url)
+        _grant(owner_url, service_url)
+    except (DBAPIError, psycopg.Error, CommandError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise ConfigurationError(f"The schema can't be migrated: {_first_line(cause)}") from error
+    return before, head_revision()
+
+
+def _upgrade(owner_url: str) -> str | None:
+    engine = create_engine(sqlalchemy_url(owner_url), hide_parameters=True)
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql(f"SELECT pg_advisory_lock({_MIGRATION_LOCK})")
@@ -39,8 +52,11 @@ def migrate(owner_url: str, service_url: str) -> tuple[str | None, str]:
             connection.commit()
     finally:
         engine.dispose()
-    _grant(owner_url, service_url)
-    return before, head_revision()
+    return before
+
+
+def _first_line(error: BaseException | None) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def head_revision() -> str:
@@ -58,8 +74,8 @@ def check(service_url: str) -> None:
             _check_server(connection)
             _check_role(connection)
             _check_schema(connection)
-    except psycopg.OperationalError as error:
-        raise ConfigurationError(f"The database can't be reached: {error}") from error
+    except psycopg.Error as error:
+        raise ConfigurationError(f"The database can't be used: {_first_line(error)}") from error
 
 
 def _check_server(connection: psycopg.Connection) -> None:

@@ -36,6 +36,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int) -> None:
         self._engine = create_async_engine(
             sqlalchemy_url(url),
+            hide_parameters=True,  # errors are logged, and what users say is not
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=10,
@@ -70,7 +71,7 @@ class Database:
             async with driver.pipeline():
                 await driver.execute(_SET_ONE, (TENANT, "" if project_id is None else str(project_id)))
         except psycopg.Error:
-            await _discard_if_dead(connection)
+            await self._discard_if_dead(connection)
             await connection.close()
             raise
         return connection
@@ -82,13 +83,15 @@ class Database:
         *,
         project_id: UUID | None = None,
         presented_key: str | None = None,
+        server_settings: Mapping[str, str] | None = None,
     ) -> list[Row]:
         """The rows of one statement in a transaction of its own, in a single round trip.
 
         The statement uses psycopg's `%(name)s` parameters. It is repeated once when a pooled connection turns
-        out to be dead, so it must be safe to run twice.
+        out to be dead, so it must be safe to run twice. `server_settings` hold for its transaction.
         """
-        settings = {TENANT: "" if project_id is None else str(project_id), PRESENTED_KEY: presented_key or ""}
+        tenant = "" if project_id is None else str(project_id)
+        settings = {TENANT: tenant, PRESENTED_KEY: presented_key or "", **(server_settings or {})}
         try:
             return await self._read_once(query, parameters, settings)
         except (psycopg.OperationalError, psycopg.InterfaceError):
@@ -107,18 +110,18 @@ class Database:
                     await cursor.execute(query, parameters)
                 return await cursor.fetchall()
             except psycopg.Error:
-                await _discard_if_dead(connection)
+                await self._discard_if_dead(connection)
                 raise
+
+    async def _discard_if_dead(self, connection: AsyncConnection) -> None:
+        driver = await driver_connection(connection)
+        if driver.closed:
+            await connection.invalidate()
+            await self._engine.dispose()  # the other idle ones have most likely died with it
 
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
-
-
-async def _discard_if_dead(connection: AsyncConnection) -> None:
-    driver = await driver_connection(connection)
-    if driver.closed:
-        await connection.invalidate()
 
 
 @asynccontextmanager

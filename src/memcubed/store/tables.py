@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -168,6 +169,17 @@ memory_vectors = Table(
     Column("embedding", HALFVEC, nullable=False),
 )
 
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("space", Text, primary_key=True),
+    Column("middle", REAL, nullable=False),
+    Column("noise", REAL, nullable=False),
+    Column("gain", REAL, nullable=False),
+    Column("shift", REAL, nullable=False),
+    Column("fitted_at", _time, nullable=False, server_default=func.now()),
+)
+
 memory_sources = Table(
     "memory_sources",
     metadata,
@@ -176,6 +188,30 @@ memory_sources = Table(
     Column("project_id", Uuid, nullable=False),
     ForeignKeyConstraint(["cube_id", "message_id"], ["messages.cube_id", "messages.id"], ondelete="CASCADE"),
     Index("memory_sources_message_idx", "cube_id", "message_id"),
+)
+
+large_cubes = Table(
+    "large_cubes",
+    metadata,
+    _cube(),
+    Column("project_id", Uuid, nullable=False),
+    Column("space", Text, nullable=False),
+    Column("dimensions", Integer, nullable=False),
+    Column("memories", BigInteger, nullable=False),
+    Column("word_count", Double, nullable=False),
+    Column("speakers", ARRAY(Text), nullable=False),
+    Column("oldest", _time),
+    Column("newest", _time),
+    Column("indexed_at", _time, nullable=False),
+)
+
+large_cube_words = Table(
+    "large_cube_words",
+    metadata,
+    Column("cube_id", Uuid, ForeignKey("large_cubes.cube_id", ondelete="CASCADE"), primary_key=True),
+    Column("lexeme", Text, primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    Column("documents", Integer, nullable=False),
 )
 
 memory_versions = Table(
