@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from memcubed.errors import (
     ConversationIdTooLongError,
@@ -107,6 +107,8 @@ def _unless_empty(value: Any) -> Any:  # noqa: ANN401 - any JSON value passes th
     return None if isinstance(value, str) and not value.strip() else value
 
 
+Flag = Annotated[bool, Field(strict=True)]
+Count = Annotated[int, Field(strict=True)]
 UserId = Annotated[str, BeforeValidator(lambda value: check_id(value, "user_id"))]
 AgentId = Annotated[str, BeforeValidator(lambda value: check_id(value, "agent_id"))]
 AppId = Annotated[str, BeforeValidator(lambda value: check_id(value, "app_id"))]

@@ -10,6 +10,8 @@ from memcubed.contract.request import (
     MAX_ID_CHARACTERS,
     AppId,
     ConversationId,
+    Count,
+    Flag,
     OptionalConversationId,
     RequestModel,
     UserId,
@@ -147,11 +149,11 @@ class AddMessageRequest(RequestModel):
     """A vocabulary: each memory gets those of these that fit it, beside its own tags."""
     info: Annotated[dict[str, JsonValue], BeforeValidator(_check_info)] = Field(default_factory=dict)
     """Flat values that are kept with every memory and can be filtered on."""
-    allow_public: bool = False
+    allow_public: Flag = False
     """Whether the project's public memory gains these memories as well."""
     allow_memory_view: Annotated[list[MemoryView] | None, BeforeValidator(check_views)] = None
     """The kinds of memory to make; absent: facts and preferences."""
-    async_mode: bool = True
+    async_mode: Flag = True
     """False: answer when extraction is done, or `running` when that takes too long."""
 
     @model_validator(mode="after")
@@ -188,7 +190,7 @@ class GetMessageRequest(RequestModel):
 
     user_id: UserId
     conversation_id: ConversationId
-    message_limit_number: int = 6
+    message_limit_number: Count = 6
     """At most 50."""
 
     @field_validator("message_limit_number")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from memcubed.recall.model import Calibration
 from memcubed.recall.question import Question
 from memcubed.recall.ranking import Scored, is_assistants
 
@@ -12,21 +13,7 @@ _SLOPE: Final = 12.0
 _DEFAULT_THRESHOLD: Final = 0.45
 _STRICTNESS: Final = 1.1
 _UNANSWERED_FACTOR: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """How scores in one vector space become relativity, from 0 to 1.
-
-    `middle` is the score whose relativity is the default threshold, `noise` the standard deviation of the cosines of
-    unrelated texts. `memcubed calibrate` fits both for another embedding model. A `gain` and `shift` bring its cosines
-    to the scale that the weights were found on.
-    """
-
-    middle: float
-    noise: float
-    gain: float = 1.0
-    shift: float = 0.0
+_FAR: Final = 50.0
 
 
 LOCAL: Final = {
@@ -34,6 +21,9 @@ LOCAL: Final = {
     "local-use-512@1": Calibration(middle=0.091, noise=0.072, gain=1.19),
 }
 """Of the local embedding models, as `fit` finds them."""
+
+DEFAULT: Final = LOCAL["local-e5-use-896@1"]
+"""For a model that could not be asked yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +44,12 @@ def relativities(ranked: Sequence[Scored], question: Question, calibration: Cali
     factor = _UNANSWERED_FACTOR if _is_unanswered(ranked, question, calibration, size) else 1.0
     offset = math.log(_DEFAULT_THRESHOLD / (1 - _DEFAULT_THRESHOLD))
     return [
-        Ranked(one, round(factor / (1 + math.exp(-(_SLOPE * (one.score - calibration.middle) + offset))), 4))
-        for one in ranked
+        Ranked(one, round(factor * _logistic(_SLOPE * (one.score - calibration.middle) + offset), 4)) for one in ranked
     ]
+
+
+def _logistic(x: float) -> float:
+    return 1 / (1 + math.exp(-max(min(x, _FAR), -_FAR)))
 
 
 def _is_unanswered(ranked: Sequence[Scored], question: Question, calibration: Calibration, size: int) -> bool:

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcubed.providers.embeddings import Embedder
-from memcubed.recall.calibration import Calibration
+from memcubed.recall.model import Calibration
 
 REFERENCE_MATCH: Final = 0.228
 """Median cosine of matching pairs less the mean of unrelated ones, for the local model with both encoders."""
 
+_MOST_GAIN: Final = 10.0
 _STEPS: Final = 100
 _RIDGE: Final = 1e-4
 
@@ -36,7 +37,8 @@ async def fit(embedder: Embedder) -> Calibration:
         # Within one language every memory but its own is unrelated to a query.
         others += cosines[~np.eye(len(pairs), dtype=bool)].tolist()
     shift = float(np.mean(others))
-    gain = REFERENCE_MATCH / max(median(matches) - shift, 1e-6)
+    # A model that hardly tells matches from strangers is not to blow up what noise it gives.
+    gain = REFERENCE_MATCH / max(median(matches) - shift, REFERENCE_MATCH / _MOST_GAIN)
     match, other = gain * (np.array(matches) - shift), gain * (np.array(others) - shift)
     return Calibration(middle=_boundary(match, other), noise=float(other.std()), gain=gain, shift=shift)
 
@@ -65,4 +67,6 @@ def _boundary(positive: Numbers, negative: Numbers) -> float:
         slope, offset = slope - float(step[0]), offset - float(step[1])
         if float(np.abs(step).max()) < 1e-9:  # noqa: PLR2004 - it has converged
             break
+    if slope <= 0:  # the model does not tell them apart at all
+        return float(positive.mean() + negative.mean()) / 2
     return -offset / slope

@@ -74,3 +74,18 @@ class Found:
     speakers: frozenset[str] = frozenset()
     oldest: datetime | None = None
     newest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How scores in one vector space become relativity, from 0 to 1.
+
+    `middle` is the score whose relativity is the default threshold, `noise` the standard deviation of the cosines of
+    unrelated texts. `gain` and `shift` bring another model's cosines to the scale that the ranking's weights were found
+    on. `memcubed calibrate` fits all four.
+    """
+
+    middle: float
+    noise: float
+    gain: float = 1.0
+    shift: float = 0.0

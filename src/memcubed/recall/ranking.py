@@ -6,12 +6,12 @@ docs/adr/0003-recall.md has how the constants were found, and the plateau around
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from memcubed.messages.model import Role
-from memcubed.recall.model import Arm, Candidate, Found
+from memcubed.recall.model import Arm, Calibration, Candidate, Found
 from memcubed.recall.question import Era, Question
 
 LEXICAL_SHRINK: Final = 10.0
@@ -21,6 +21,7 @@ NEIGHBOUR_FLOOR: Final = 0.1
 """What a neighbour has above this lifts a memory; unrelated neighbours add nothing."""
 
 _ASSISTANT_MALUS: Final = 0.2
+_PREFERENCE_BONUS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Weights:
     """How much each arm counts, in units of cosine."""
 
     vectors: float = 1.0
+    vector_shift: float = 0.0
+    """The mean cosine of unrelated texts, which is taken off first."""
     words: float = 1.0
     next_turn: float = 0.2
     """Share of what the turns before and after have above the floor."""
@@ -41,6 +44,10 @@ class Weights:
     """For what was told around a time that the query names."""
     recency: float = 0.1
     """Between the oldest and the newest memory, when the query asks for now or for before."""
+
+    def calibrated(self, calibration: Calibration) -> "Weights":
+        """The weights for cosines of the space that the calibration is for."""
+        return replace(self, vectors=self.vectors * calibration.gain, vector_shift=calibration.shift)
 
     @classmethod
     def of(cls, arms: Sequence[Arm] | None) -> "Weights":
@@ -76,13 +83,14 @@ def rank(found: Found, question: Question, weights: Weights, *, conversation_id:
     best: dict[str, Scored] = {}
     for candidate in found.candidates:
         parts = {
-            "vectors": weights.vectors * (candidate.cosine or 0.0),
+            "vectors": 0.0 if candidate.cosine is None else weights.vectors * (candidate.cosine - weights.vector_shift),
             "words": weights.words * candidate.lexical,
             "neighbours": candidate.around,
             "conversation": weights.conversation * (candidate.conversation_id == conversation_id),
             "speaker": weights.speaker * (speaker is not None and candidate.speaker == speaker),
             "date": weights.date * question.date_match(candidate.told_at),
             "recency": weights.recency * _recency(candidate.told_at, question.era, found),
+            "preference": _PREFERENCE_BONUS * (question.is_request and candidate.kind.is_preference),
             "assistant": -_ASSISTANT_MALUS * (is_assistants(candidate) and not question.asks_assistant),
         }
         scored = Scored(candidate, sum(parts.values()), parts["vectors"] + parts["words"], parts)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic.config import JsonDict
 
-from memcubed.contract.request import AgentId, OptionalConversationId, Relativity, RequestModel, UserId
+from memcubed.contract.request import AgentId, Count, Flag, OptionalConversationId, Relativity, RequestModel, UserId
 from memcubed.errors import InvalidRequestError, MissingFieldError
 from memcubed.memories.model import MemoryKind, MemoryLayer, MemoryStatus, MemoryView
 from memcubed.memories.views import check_views
@@ -35,19 +35,21 @@ class SearchRequest(RequestModel):
     agent_id: AgentId | None = None
     conversation_id: OptionalConversationId = None
     """The conversation at hand: its memories are preferred, others are not left out."""
-    memory_limit_number: int = 9
+    memory_limit_number: Count = 9
     """At most 25 facts."""
-    include_preference: bool = True
-    preference_limit_number: int = 9
+    include_preference: Flag = True
+    preference_limit_number: Count = 9
     """At most 25 preferences."""
     relativity: Relativity = DEFAULT_RELATIVITY
     """Leave out what is less relevant than this; 0 turns the threshold off."""
     include_memory_view: Annotated[list[MemoryView] | None, BeforeValidator(check_views)] = None
     """Which kinds come back; absent: facts, and preferences unless include_preference is false."""
 
+    filter: dict[str, Any] | None = None
+    """Not there yet: a filter is refused rather than left out of account."""
     arms: list[Arm] | None = None
     """Not of the hosted platform: use only these arms of recall, to see what each does; absent: all."""
-    trace: bool = False
+    trace: Flag = False
     """Not of the hosted platform: answer with what each arm gave to each result."""
 
     @field_validator("query")
@@ -56,6 +58,13 @@ class SearchRequest(RequestModel):
         if not query.strip():
             raise MissingFieldError("query must not be empty.")
         return query
+
+    @field_validator("filter")
+    @classmethod
+    def _none_yet(cls, conditions: dict[str, Any] | None) -> dict[str, Any] | None:
+        if conditions:
+            raise InvalidRequestError("filter is not supported yet; leave it out.")
+        return conditions
 
     @field_validator("memory_limit_number", "preference_limit_number")
     @classmethod

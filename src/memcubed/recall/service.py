@@ -1,5 +1,9 @@
-"""Recall: a query and the few memories that matter for it. Nothing here waits for a language model."""
+"""Recall: a query and the few memories that matter for it.
 
+Nothing here waits for a language model or a reranker, unless the operator turns those on.
+"""
+
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,12 +22,16 @@ from memcubed.language.words import query_tokens
 from memcubed.memories.model import MemoryStatus
 from memcubed.projects.model import Project
 from memcubed.providers.embeddings import Embedder, Vector
-from memcubed.recall.calibration import Calibration, Ranked, relativities
+from memcubed.recall.calibration import Ranked, relativities
+from memcubed.recall.calibrations import CalibrationService
+from memcubed.recall.diversity import diversify
 from memcubed.recall.folding import Folded, fold
-from memcubed.recall.model import Candidate, Found, Source
+from memcubed.recall.model import Calibration, Candidate, Found, Source
 from memcubed.recall.question import Question
 from memcubed.recall.ranking import Weights, rank
 from memcubed.recall.repository import RecallRepository
+from memcubed.recall.reranking import Reranking
+from memcubed.recall.rewriting import QueryRewriter, blend
 from memcubed.recall.schemas import MemoryDetail, PreferenceDetail, SearchData, SearchRequest, SourceDetail, TraceDetail
 from memcubed.store.cubes import Cube, CubeKind, public_cube
 
@@ -39,27 +47,34 @@ _PREFERENCE_NOTES: Final = {
     ),
 }
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 class RecallService:
-    """Searches the memories of a user or an agent, with the project's public ones."""
+    """Searches the memories of a user or an agent, with the project's public ones.
+
+    `rewriter` and `reranking` are left out of requests that name arms: those are to see what an arm does alone.
+    """
 
     def __init__(
         self,
         repository: RecallRepository,
         embedder: Embedder,
-        calibration: Calibration,
+        calibrations: CalibrationService,
         clock: Clock,
         registry: CollectorRegistry,
         *,
         max_query_tokens: int,
+        rewriter: QueryRewriter | None = None,
+        reranking: Reranking | None = None,
     ) -> None:
         self._repository = repository
         self._embedder = embedder
-        self._calibration = calibration
+        self._calibrations = calibrations
         self._clock = clock
         self._max_query_tokens = max_query_tokens
+        self._rewriter = rewriter
+        self._reranking = reranking
         self._stages = Histogram(
             "memcubed_search_stage_seconds", "Time of a search by stage.", ["stage"], registry=registry
         )
@@ -69,10 +84,13 @@ class RecallService:
         length = estimate_tokens(request.query)
         if length > self._max_query_tokens:
             raise InputTooLongError(f"query has about {length} tokens; at most {self._max_query_tokens} are allowed.")
-        weights = Weights.of(request.arms)
+        calibration = self._calibrations.current()
+        weights = Weights.of(request.arms).calibrated(calibration)
         question = Question.read(request.query, self._clock().astimezone(project.timezone))
+        texts = await self._search_texts(request)
         started = time.perf_counter()
-        vector = await self._embed(request.query)
+        vectors = [vector for vector in await asyncio.gather(*map(self._embed, texts)) if vector is not None]
+        vector = blend(vectors) if vectors else None
         embedded = time.perf_counter()
         found = await self._repository.search(
             project.id,
@@ -80,19 +98,38 @@ class RecallService:
             request.kinds,
             vector=vector,
             space="" if vector is None else self._embedder.space,
-            terms=query_tokens(request.query),
+            terms=query_tokens("\n".join(texts)),
             weights=weights,
         )
         fetched = time.perf_counter()
-        if vector is not None:
+        if vector is None:
+            found = _by_words_alone(found, calibration)
+        else:
             found = await self._with_pending(found, vector)
-        scored = rank(found, question, weights, conversation_id=request.conversation_id)
-        ranked = relativities(scored, question, self._calibration, size=found.size)
+        scored = diversify(rank(found, question, weights, conversation_id=request.conversation_id))
+        ranked = relativities(scored, question, calibration, size=found.size)
+        ordered = time.perf_counter()
+        ranked = await self._rerank(request, ranked)
+        reranked = time.perf_counter()
         data = _answer(request, ranked)
         self._stages.labels("embedding").observe(embedded - started)
         self._stages.labels("sql").observe(fetched - embedded)
-        self._stages.labels("ranking").observe(time.perf_counter() - fetched)
+        self._stages.labels("ranking").observe(time.perf_counter() - reranked + ordered - fetched)
         return data
+
+    async def _search_texts(self, request: SearchRequest) -> list[str]:
+        """The query, and where that is turned on what it comes to in the words of memories."""
+        if self._rewriter is None or request.arms is not None:
+            return [request.query]
+        with self._stages.labels("rewriting").time():
+            rewritten = await self._rewriter.rewrite(request.query)
+        return [request.query] if rewritten is None else [request.query, rewritten]
+
+    async def _rerank(self, request: SearchRequest, ranked: list[Ranked]) -> list[Ranked]:
+        if self._reranking is None or request.arms is not None:
+            return ranked
+        with self._stages.labels("reranking").time():
+            return await self._reranking.apply(request.query, ranked)
 
     async def _embed(self, query: str) -> Vector | None:
         try:
@@ -113,6 +150,13 @@ class RecallService:
             return found
         cosines = {one.id: float(np.dot(vector, query)) for one, vector in zip(pending, vectors, strict=True)}
         return replace(found, candidates=tuple(_scored(candidate, cosines) for candidate in found.candidates))
+
+
+def _by_words_alone(found: Found, calibration: Calibration) -> Found:
+    """What shares a word with the query, as if each were just near enough to be relevant."""
+    cosine = calibration.shift + calibration.middle / calibration.gain
+    sharing = tuple(replace(one, cosine=cosine) for one in found.candidates if one.lexical > 0)
+    return replace(found, candidates=sharing, size=0)
 
 
 def _scored(candidate: Candidate, cosines: dict[UUID, float]) -> Candidate:
@@ -149,7 +193,7 @@ def _fact(folded: Folded) -> MemoryDetail:
     return MemoryDetail(
         id=str(memory.id),
         memory_key=memory.key,
-        memory_value="\n".join(member.value for member in folded.members),
+        memory_value=folded.value,
         memory_type=memory.layer,
         create_time=epoch_milliseconds(memory.created_at),
         update_time=epoch_milliseconds(memory.updated_at),
