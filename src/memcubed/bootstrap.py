@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from memcubed import embedded
 from memcubed.clock import utc_now
 from memcubed.embedded import EmbeddedPostgres
-from memcubed.errors import ProviderError
+from memcubed.errors import MemcubedError, ProviderError
 from memcubed.http.app import create_app
 from memcubed.http.health import Running, health_routes
 from memcubed.memories.service import MemoryService
@@ -38,20 +38,28 @@ from memcubed.providers.embeddings.cached import CachedEmbedder
 from memcubed.providers.embeddings.local import LocalEmbedder
 from memcubed.providers.embeddings.openai import Endpoint, OpenAIEmbedder
 from memcubed.providers.llm.openai_model import OpenAIModel
+from memcubed.providers.llm.protocol import LanguageModel
+from memcubed.providers.rerank import HttpReranker, RerankEndpoint, Reranker
 from memcubed.recall.calibrations import CalibrationService
 from memcubed.recall.model import Calibration
 from memcubed.recall.repository import RecallRepository
+from memcubed.recall.reranking import Reranking
+from memcubed.recall.rewriting import QueryRewriter
 from memcubed.recall.routes import recall_routes
 from memcubed.recall.service import RecallService
 from memcubed.settings import Settings
 from memcubed.store.migrate import check, migrate
 from memcubed.store.queue import Backoff, create_queue
-from memcubed.store.session import Database
+from memcubed.store.session import UNAVAILABLE_ERRORS, Database
 
 OPENAI_BASE_URL: Final = "https://api.openai.com/v1"
 
+_OTHER_CLIENTS: Final = (
+    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+)
 _DRAIN_SECONDS: Final = 20.0
 _RESTART_SECONDS: Final = 1.0
+_WATCH_SECONDS: Final = 3.0
 
 log = structlog.get_logger(__name__)
 
@@ -83,16 +91,17 @@ def prepare_database(settings: Settings) -> DatabaseUrls:
     return urls
 
 
-def release_database(settings: Settings, urls: DatabaseUrls) -> None:
-    """Stop the bundled database unless another process works with it. Blocks."""
+def release_database(settings: Settings, urls: DatabaseUrls) -> bool:
+    """Stop the bundled database unless another process works with it; whether it was stopped. Blocks."""
     if not settings.uses_bundled_database:
-        return
-    with psycopg.connect(urls.owner, autocommit=True) as connection:
-        others = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        ).fetchone()
-    if others is not None and others[0] == 0:
-        embedded.stop(settings.home)
+        return False
+    try:
+        with psycopg.connect(urls.owner, autocommit=True) as connection:
+            others = connection.execute(_OTHER_CLIENTS).fetchone()
+    except psycopg.OperationalError as error:
+        log.warning("database_not_asked_to_stop", reason=str(error).splitlines()[0])
+        return False
+    return others is not None and others[0] == 0 and embedded.stop(settings.home)
 
 
 def create_embedder(settings: Settings) -> Embedder:
@@ -132,11 +141,43 @@ def create_extractor(settings: Settings) -> Extractor:
     )
 
 
+def create_reranker(settings: Settings) -> Reranker | None:
+    """The reranker that the settings name, if any."""
+    if settings.rerank_base_url is None:
+        return None
+    key = settings.rerank_api_key
+    return HttpReranker(
+        RerankEndpoint(
+            base_url=settings.rerank_base_url,
+            model=settings.rerank_model,
+            api_key=None if key is None else key.get_secret_value(),
+            timeout=settings.rerank_timeout_seconds,
+        )
+    )
+
+
+def create_rewriting_model(settings: Settings) -> LanguageModel | None:
+    """The language model for queries, when rewriting is on: with slots of its own, which extraction can't fill."""
+    if not settings.query_rewrite or settings.llm_model is None:
+        return None
+    key = settings.llm_api_key
+    return OpenAIModel(
+        base_url=settings.llm_base_url or OPENAI_BASE_URL,
+        api_key=None if key is None else key.get_secret_value(),
+        model=settings.llm_model,
+        timeout=settings.query_rewrite_timeout_seconds,
+        retries=0,
+        max_concurrency=settings.llm_concurrency,
+    )
+
+
 class Service:
     """Everything that one process runs, wired but not started; `embedder` replaces the one that the settings name."""
 
     def __init__(self, settings: Settings, urls: DatabaseUrls, *, embedder: Embedder | None = None) -> None:
         self.settings = settings
+        self._urls = urls
+        self._watch: asyncio.Task[None] | None = None
         self.registry = CollectorRegistry()
         self.database = Database(urls.service, pool_size=settings.database_pool_size)
         self.queue = create_queue(urls.service)
@@ -160,10 +201,16 @@ class Service:
             await self.calibrations.prepare()
         except ProviderError as error:
             log.warning("embeddings_unavailable", reason=error.message)
+        if self.settings.uses_bundled_database:
+            self._watch = asyncio.create_task(self._keep_database(), name="watch of the database")
+        if self.settings.llm_base_url is not None and self.settings.llm_model is None:
+            log.warning("llm_not_used", reason="MEMCUBED_LLM_BASE_URL is set, but MEMCUBED_LLM_MODEL is not")
         log.info("memcubed_started", extractor=self.extractor.name, embeddings=embeddings_name(self.embedder))
 
     async def stop(self) -> None:
         """Close every connection."""
+        if self._watch is not None:
+            await _cancelled(self._watch)
         await self.queue.close_async()
         await self.database.close()
 
@@ -176,7 +223,7 @@ class Service:
         await self.start()
         worker = asyncio.create_task(self.work(), name="worker")
         await stopped.wait()
-        await _cancelled(worker)
+        await _drained(worker)
         await self.stop()
 
     async def work(self) -> None:
@@ -201,10 +248,36 @@ class Service:
         finally:
             rescue.cancel()
 
+    async def _keep_database(self) -> None:
+        """Start the bundled PostgreSQL again whenever it died, for as long as this runs."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            try:
+                await self.database.read("SELECT 1", {})
+            except UNAVAILABLE_ERRORS:
+                await asyncio.to_thread(self._revive_database)
+
+    def _revive_database(self) -> None:
+        try:
+            if embedded.find_running(self.settings.home) is not None:
+                return  # it lives, and was only busy
+            revived = embedded.start(self.settings.home)
+        except MemcubedError as error:
+            log.error("database_not_revived", reason=error.message)  # noqa: TRY400 - the message says it all
+            return
+        log.warning("database_revived")
+        if revived.service_url != self._urls.service:
+            log.error("database_moved", reason="Its port was taken meanwhile: restart this service.")
+
 
 def _is_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def _drained(worker: asyncio.Task[None]) -> None:
+    log.info("finishing_running_jobs", at_most_seconds=_DRAIN_SECONDS)
+    await _cancelled(worker)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
@@ -242,6 +315,8 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         max_tokens=settings.add_max_tokens,
         sync_wait_seconds=settings.sync_wait_seconds,
     )
+    reranker = create_reranker(settings)
+    model = create_rewriting_model(settings)
     recall = RecallService(
         RecallRepository(service.database),
         service.embedder,
@@ -249,6 +324,12 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         utc_now,
         service.registry,
         max_query_tokens=settings.query_max_tokens,
+        rewriter=None
+        if model is None
+        else QueryRewriter(model, service.registry, timeout_seconds=settings.query_rewrite_timeout_seconds),
+        reranking=None
+        if reranker is None
+        else Reranking(reranker, service.registry, timeout_seconds=settings.rerank_timeout_seconds),
     )
     authenticate = TokenAuthentication(service.projects, service.registry)
 
@@ -272,8 +353,11 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
             yield
         finally:
             if worker is not None:
-                await _cancelled(worker)
+                await _drained(worker)
             await service.stop()
+            for provider in (reranker, model):
+                if provider is not None:
+                    await provider.close()
 
     return create_app(
         version=version("memcubed"),

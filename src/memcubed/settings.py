@@ -88,6 +88,22 @@ class Settings(BaseSettings):
     embedding_timeout_seconds: float = Field(default=10.0, gt=0, description="Time limit of one embedding call.")
     embedding_cache_size: int = Field(default=4096, ge=0, description="Queries whose vectors are kept in memory.")
 
+    # Recall
+    rerank_base_url: str | None = Field(
+        default=None, description="Endpoint whose /rerank orders search results, such as https://api.jina.ai/v1."
+    )
+    rerank_api_key: SecretStr | None = Field(default=None, description="Its key; endpoints without one need none.")
+    rerank_model: str | None = Field(default=None, description="Its model; servers of a single model need none.")
+    rerank_timeout_seconds: float = Field(
+        default=1.0, gt=0, description="How long a search waits for it before it answers without."
+    )
+    query_rewrite: bool = Field(
+        default=False, description="Let the language model rewrite queries; the original is searched as well."
+    )
+    query_rewrite_timeout_seconds: float = Field(
+        default=2.0, gt=0, description="How long a search waits for that before it takes the query alone."
+    )
+
     # Worker
     worker_concurrency: int = Field(default=4, ge=1, description="Jobs that one worker runs at once.")
     task_attempts: int = Field(default=6, ge=1, description="How often a failing task is tried before it fails.")
@@ -104,6 +120,13 @@ class Settings(BaseSettings):
     def _expand(cls, home: Path) -> Path:
         return home.expanduser().absolute()
 
+    @field_validator("database_url", "migration_database_url")
+    @classmethod
+    def _leads_to_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _is_postgresql(url.get_secret_value()):
+            raise ValueError("it must be a URL such as postgresql://user:password@host:5432/database")
+        return url
+
     @field_validator("default_timezone")
     @classmethod
     def _known_timezone(cls, name: str) -> str:
@@ -113,10 +136,23 @@ class Settings(BaseSettings):
             raise ValueError(f"{name!r} is no IANA time zone") from error
         return name
 
+    @field_validator("database_url", "migration_database_url")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not urlsplit(url.get_secret_value()).scheme.startswith("postgres"):
+            raise ValueError("it must be a URL that begins with postgresql://")
+        return url
+
     @model_validator(mode="after")
     def _embedding_endpoint_is_whole(self) -> Self:
         if self.embedding_base_url and not self.embedding_model:
             raise ValueError("MEMCUBED_EMBEDDING_BASE_URL needs MEMCUBED_EMBEDDING_MODEL beside it")
+        return self
+
+    @model_validator(mode="after")
+    def _rewriting_has_a_model(self) -> Self:
+        if self.query_rewrite and self.llm_model is None:
+            raise ValueError("MEMCUBED_QUERY_REWRITE needs MEMCUBED_LLM_MODEL beside it")
         return self
 
     @cached_property
@@ -134,6 +170,15 @@ def load_settings() -> Settings:
         name = "_".join(str(part) for part in first["loc"]).upper()
         where = f"MEMCUBED_{name.removeprefix('MEMCUBED_')}: " if name else ""
         raise ConfigurationError(f"{where}{first['msg'].removeprefix('Value error, ')}.") from error
+
+
+def _is_postgresql(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises ValueError when it is no number
+    except ValueError:
+        return False
+    return parts.scheme.partition("+")[0] in {"postgresql", "postgres"} and "://" in url
 
 
 def sqlalchemy_url(url: str) -> str:

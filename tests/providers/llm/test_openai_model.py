@@ -5,6 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 from pydantic import BaseModel, Field
+
+from memcubed.errors import ProviderError
+from memcubed.providers.llm import Completion, OpenAIModel, TooLongForModelError
 from tests.support.scripted_llm import (
     Answer,
     Json,
@@ -19,9 +22,6 @@ from tests.support.scripted_llm import (
     status_answer,
     text_answer,
 )
-
-from memcubed.errors import ProviderError
-from memcubed.providers.llm import Completion, OpenAIModel, TooLongForModelError
 
 KEY = "sk-very-secret-key"
 PROMPT = "the-private-prompt"

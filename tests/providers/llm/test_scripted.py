@@ -3,10 +3,10 @@ import urllib.request
 
 import pytest
 from pydantic import BaseModel
-from tests.support.scripted_llm import ScriptedServer, hash_vector, status_answer
 
 from memcubed.errors import ProviderError
 from memcubed.providers.llm import LanguageModel, ScriptedModel
+from tests.support.scripted_llm import ScriptedServer, hash_vector, status_answer
 
 
 class Number(BaseModel):

@@ -1,6 +1,7 @@
 """Embeddings behind OpenAI's `/embeddings` API, which most servers and platforms speak."""
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -70,8 +71,10 @@ class OpenAIEmbedder:
 
     @property
     def space(self) -> str:
-        """`model@dimensions`."""
-        return f"{self._endpoint.model}@{self.dimensions}"
+        """`model@dimensions`, and a mark of the prefixes where there are any: they make it another space."""
+        prefixes = f"{self._query_prefix}\n{self._document_prefix}"
+        mark = f"+{hashlib.sha256(prefixes.encode()).hexdigest()[:8]}" if prefixes != "\n" else ""
+        return f"{self._endpoint.model}@{self.dimensions}{mark}"
 
     @property
     def dimensions(self) -> int:
