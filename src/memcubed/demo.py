@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +48,8 @@ def _home_of_its_own(settings: Settings) -> Iterator[Settings]:
         yield settings.model_copy(update={"home": home, "database_url": None, "migration_database_url": None})
     finally:
         shutil.rmtree(home, ignore_errors=True)
+        with suppress(OSError):  # another demo or a service uses it
+            settings.home.rmdir()
 
 
 async def _demonstrate(service: bootstrap.Service) -> None:
@@ -105,7 +107,7 @@ async def _search(client: httpx.AsyncClient) -> None:
         "preference_limit_number": 6,
     }
     data = await _post(client, "/search/memory", body)
-    typer.echo(f"\nMonths later, conversation 0928:\n  user: {QUERY}\n\nPOST /search/memory:")
+    typer.echo(f"\nLater, in conversation 0928:\n  user: {QUERY}\n\nPOST /search/memory:")
     for memory in data["memory_detail_list"]:
         typer.echo(f"\n  fact [{memory['relativity']:.2f}] {memory['memory_key']}")
         typer.echo(f"    {memory['memory_value']}")

@@ -1,5 +1,6 @@
 """Memories in the database."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -39,7 +40,10 @@ class MemoryRepository:
     ) -> list[UUID]:
         """Store memories with their words, vectors (of `space`), sources and first versions; their ids, in order."""
         ids = [uuid4() for _ in new]
-        rows = [self._row(id_, memory, provenance, extractor, now) for id_, memory in zip(ids, new, strict=True)]
+        # In a thread, since cutting thousands of memories into words takes seconds.
+        rows = await asyncio.to_thread(
+            lambda: [self._row(id_, memory, provenance, extractor, now) for id_, memory in zip(ids, new, strict=True)]
+        )
         vectors = [(id_, memory.vector) for id_, memory in zip(ids, new, strict=True) if memory.vector is not None]
         sources = [(id_, source) for id_, memory in zip(ids, new, strict=True) for source in memory.source_ids]
         settled = [row for row in rows if row["layer"] != MemoryLayer.WORKING]

@@ -19,6 +19,10 @@ class EmbeddingService:
         self._memories = memories
         self._embedder = embedder
 
+    async def load(self) -> None:
+        """Learn the current space from an endpoint that could not name it before. Raises ProviderError."""
+        await self._embedder.load()
+
     async def embed_cube(self, project_id: UUID, cube_id: UUID, *, task_id: UUID | None = None) -> int:
         """Embed what a cube, or one task in it, has without vectors; how many. Raises ProviderError."""
         done = 0

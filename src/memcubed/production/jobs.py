@@ -6,7 +6,7 @@ from uuid import UUID
 
 import procrastinate
 import structlog
-from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memcubed.errors import MemcubedError, ProviderError
@@ -14,17 +14,18 @@ from memcubed.production.embedding import EmbeddingService
 from memcubed.production.service import ProductionService
 from memcubed.projects.service import ProjectService
 from memcubed.store.cubes import Cube
-from memcubed.store.queue import STALLED_AFTER_SECONDS, Backoff
-from memcubed.store.session import driver_connection
+from memcubed.store.queue import STALLED_AFTER_SECONDS, Backoff, FailedTryError
+from memcubed.store.session import UNAVAILABLE_ERRORS, driver_connection
 
 RUN_SHARE: Final = "production.run_share"
 EMBED_CUBE: Final = "production.embed_cube"
 EMBED_ALL: Final = "production.embed_all"
 
 _EMBED_ATTEMPTS: Final = 20
+_EMBED_ALL_FAILURES: Final = 4  # it waits as after so many: half a minute by default
 _RESCUE_EVERY_SECONDS: Final = 5.0
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 class ProductionQueue:
@@ -40,18 +41,25 @@ class ProductionQueue:
         )
         await job.defer_async(project_id=str(cube.project_id), cube_id=str(cube.id), task_id=str(task_id))
 
-    async def enqueue_embedding(self, project_id: UUID, cube_id: UUID) -> None:
-        """Fill in a cube's missing vectors when the model answers again; once, however often it is asked for."""
-        job = self._queue.configure_task(EMBED_CUBE, queueing_lock=f"embed {cube_id}", allow_unknown=True)
+    async def enqueue_embedding(
+        self, project_id: UUID, cube_id: UUID, *, wait_seconds: float = 0, failures: int = 0
+    ) -> None:
+        """Fill in a cube's missing vectors; once, however often it is asked for. `failures` counts the tries so far."""
+        job = self._queue.configure_task(
+            EMBED_CUBE, queueing_lock=f"embed {cube_id}", schedule_in={"seconds": wait_seconds}, allow_unknown=True
+        )
         try:
-            await job.defer_async(project_id=str(project_id), cube_id=str(cube_id))
+            await job.defer_async(project_id=str(project_id), cube_id=str(cube_id), failures=failures)
         except AlreadyEnqueued:
             log.debug("embedding_already_enqueued", cube_id=str(cube_id))
 
-    async def enqueue_embedding_of_all(self) -> None:
+    async def enqueue_embedding_of_all(self, *, wait_seconds: float = 0) -> None:
         """Fill in whatever has no vector in the current space, as after a change of model."""
+        job = self._queue.configure_task(
+            EMBED_ALL, queueing_lock=EMBED_ALL, schedule_in={"seconds": wait_seconds}, allow_unknown=True
+        )
         try:
-            await self._queue.configure_task(EMBED_ALL, queueing_lock=EMBED_ALL, allow_unknown=True).defer_async()
+            await job.defer_async()
         except AlreadyEnqueued:
             log.debug("embedding_of_all_already_enqueued")
 
@@ -69,49 +77,74 @@ def register_jobs(
     @queue.task(name=RUN_SHARE, retry=backoff, pass_context=True)
     async def run_share(context: procrastinate.JobContext, project_id: str, cube_id: str, task_id: str) -> None:
         project, cube, task = UUID(project_id), UUID(cube_id), UUID(task_id)
-        attempts = context.job.attempts
         with structlog.contextvars.bound_contextvars(task_id=task_id):
-            if attempts >= backoff.attempts:
-                # Every try ended with the worker's death, so none could say so.
-                await production.record_failure(project, cube, task, "The worker died at every try.", is_final=True)
+            if context.job.attempts >= backoff.bound:
+                # No try came to an end of its own, so none could say so.
+                reason = "Every try was cut short: the worker ended, or the database did not answer."
+                await production.record_failure(project, cube, task, reason, is_final=True)
                 return
             try:
                 timezone = await projects.get_timezone(project)
                 are_embedded = await production.run_share(project, cube, task, timezone)
             except Exception as error:  # the edge of a job: whatever went wrong is counted and shown
-                reason = (
-                    error.message if isinstance(error, MemcubedError) else f"internal error ({type(error).__name__})"
-                )
-                is_final = backoff.is_last(error, attempts)
-                log.warning(
-                    "share_failed",
-                    reason=reason,
-                    attempt=attempts + 1,
-                    is_final=is_final,
-                    exc_info=not isinstance(error, MemcubedError),
-                )
+                failures = await production.count_failures(project, cube, task)
+                is_final = backoff.is_last(error, failures)
+                reason = _told(error, failures, is_final=is_final)
                 await production.record_failure(project, cube, task, reason, is_final=is_final)
-                raise
+                if is_final:  # its raw turns stay, so they are to have vectors
+                    await jobs.enqueue_embedding(project, cube)
+                raise FailedTryError(error, failures) from error
             if not are_embedded:
                 await jobs.enqueue_embedding(project, cube)
 
-    embed_backoff = Backoff(attempts=_EMBED_ATTEMPTS, first_wait_seconds=backoff.first_wait_seconds)
+    _register_embedding(queue, embedding, projects, jobs, backoff)
 
-    @queue.task(name=EMBED_CUBE, retry=embed_backoff)
-    async def embed_cube(project_id: str, cube_id: str) -> None:
-        await embedding.embed_cube(UUID(project_id), UUID(cube_id))
+
+def _told(error: Exception, failures: int, *, is_final: bool) -> str:
+    """Log a try that failed; the reason, as the task's owner is told it."""
+    reason = error.message if isinstance(error, MemcubedError) else f"internal error ({type(error).__name__})"
+    is_expected = isinstance(error, (MemcubedError, *UNAVAILABLE_ERRORS))
+    log.warning("share_failed", reason=reason, attempt=failures + 1, is_final=is_final, exc_info=not is_expected)
+    return reason
+
+
+def _register_embedding(
+    queue: procrastinate.App,
+    embedding: EmbeddingService,
+    projects: ProjectService,
+    jobs: ProductionQueue,
+    backoff: Backoff,
+) -> None:
+    """Teach the queue the jobs that fill in vectors.
+
+    When the model fails they enqueue another job rather than raise: the queue can't put a job back while an equal one
+    waits.
+    """
+
+    @queue.task(name=EMBED_CUBE)
+    async def embed_cube(project_id: str, cube_id: str, failures: int = 0) -> None:
+        project, cube = UUID(project_id), UUID(cube_id)
+        try:
+            await embedding.load()
+            await embedding.embed_cube(project, cube)
+        except ProviderError as error:
+            log.warning("memories_not_embedded_yet", cube_id=cube_id, reason=error.message)
+            if failures + 1 < _EMBED_ATTEMPTS:  # after that the hourly job goes on
+                wait = backoff.wait_seconds(error, failures)
+                await jobs.enqueue_embedding(project, cube, wait_seconds=wait, failures=failures + 1)
 
     @queue.periodic(cron="17 * * * *")
     @queue.task(name=EMBED_ALL, queueing_lock=EMBED_ALL, lock=EMBED_ALL)
     async def embed_all(timestamp: int | None = None) -> None:  # noqa: ARG001 - the periodic scheduler passes it
-        for project in await projects.list_projects():
-            try:
+        try:
+            await embedding.load()
+            for project in await projects.list_projects():
                 done = await embedding.embed_project(project.id)
-            except ProviderError as error:
-                log.warning("memories_not_embedded_yet", reason=error.message)
-                return  # the next hour, or the next start, goes on
-            if done:
-                log.info("memories_embedded", project_id=str(project.id), count=done)
+                if done:
+                    log.info("memories_embedded", project_id=str(project.id), count=done)
+        except ProviderError as error:
+            log.warning("memories_not_embedded_yet", reason=error.message)
+            await jobs.enqueue_embedding_of_all(wait_seconds=backoff.wait_seconds(error, _EMBED_ALL_FAILURES))
 
 
 async def rescue_stalled_jobs(queue: procrastinate.App) -> None:
@@ -121,6 +154,6 @@ async def rescue_stalled_jobs(queue: procrastinate.App) -> None:
             for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
                 log.warning("stalled_job_rescued", job_id=job.id, job=job.task_name)
                 await queue.job_manager.retry_job(job)
-        except procrastinate.exceptions.ConnectorException as error:
-            log.warning("stalled_jobs_not_checked", reason=str(error))
+        except ConnectorException as error:
+            log.warning("stalled_jobs_not_checked", reason=str(error.__cause__ or error))
         await asyncio.sleep(_RESCUE_EVERY_SECONDS)

@@ -99,7 +99,7 @@ class TaskRepository:
             ShareRecord(
                 status=row.status,
                 memories={MemoryKind(kind): count for kind, count in (row.receipt or {}).get("memories", {}).items()},
-                reason=(row.receipt or {}).get("reason") or row.last_error,
+                reason=row.last_error if row.receipt is None else row.receipt["reason"],
             )
             for row in rows
         ]
@@ -124,6 +124,19 @@ class TaskRepository:
             statement = statement.with_for_update()
         status: str | None = (await self._connection.execute(statement)).scalar_one_or_none()
         return status
+
+    async def count_failures(self, cube_id: UUID, task_id: UUID) -> int:
+        """How many tries of a share have failed; 0 when there is no such share."""
+        failures: int | None = (
+            await self._connection.execute(
+                select(task_shares.c.attempts).where(
+                    task_shares.c.project_id == self._project_id,
+                    task_shares.c.cube_id == cube_id,
+                    task_shares.c.task_id == task_id,
+                )
+            )
+        ).scalar_one_or_none()
+        return failures or 0
 
     async def record_failure(self, cube_id: UUID, task_id: UUID, error: str) -> None:
         """Count a try that failed."""
@@ -161,7 +174,9 @@ class TaskRepository:
                 finished_at=now,
             )
         )
-        await self._connection.execute(select(tasks.c.id).where(tasks.c.id == task_id).with_for_update())
+        # Shares that end at the same moment take turns here. Each has a key-share lock on the task already, from the
+        # memories that refer to it: a full lock would be a deadlock.
+        await self._connection.execute(select(tasks.c.id).where(tasks.c.id == task_id).with_for_update(key_share=True))
         await self._connection.execute(
             update(tasks)
             .where(

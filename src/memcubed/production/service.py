@@ -28,7 +28,7 @@ KNOWN_MEMORIES: Final = 10
 
 _QUERY_CHARACTERS: Final = 2000
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class ProductionService:
         if work is None:
             return True
         if self._extractor.uses_model:
-            await self._embedding.embed_cube(project_id, cube_id, task_id=task_id)
+            await self._embed_raw_turns(project_id, cube_id, task_id)
         extraction = await self._extractor.extract(
             ExtractionRequest(
                 turns=tuple(work.turns),
@@ -81,6 +81,11 @@ class ProductionService:
         new, are_embedded = await self._embed(extraction.drafts, work.turns)
         await self._finish(project_id, cube_id, task_id, work.options, new, extraction)
         return are_embedded
+
+    async def count_failures(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> int:
+        """How many tries of a share have failed so far; those cut short by a worker's end do not count."""
+        async with self._database.transaction(project_id) as connection:
+            return await TaskRepository(connection, project_id).count_failures(cube_id, task_id)
 
     async def record_failure(
         self, project_id: UUID, cube_id: UUID, task_id: UUID, error: str, *, is_final: bool
@@ -108,6 +113,12 @@ class ProductionService:
             turns = await repository.list_turns(cube_id, task_id)
             context = await repository.list_earlier_turns(cube_id, options.conversation_id, task_id, CONTEXT_TURNS)
         return _Work(turns, context, options)
+
+    async def _embed_raw_turns(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> None:
+        try:
+            await self._embedding.embed_cube(project_id, cube_id, task_id=task_id)
+        except ProviderError as error:
+            log.warning("raw_turns_found_by_words_only", reason=error.message)
 
     async def _known(self, project_id: UUID, cube_id: UUID, turns: Sequence[Turn]) -> Sequence[KnownMemory]:
         if not self._extractor.uses_model:

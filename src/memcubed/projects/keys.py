@@ -26,6 +26,11 @@ def generate_key() -> NewKey:
     return NewKey(secret, prefix, hash_key(secret))
 
 
+def visible_prefix(key_or_prefix: str) -> str:
+    """The part of a key that may be shown: `mc-1f0a9c3e` of `mc-1f0a9c3e-…`."""
+    return "-".join(key_or_prefix.split("-")[:2])
+
+
 def hash_key(secret: str) -> str:
     """The SHA-256 of a key in hex. Keys are 192 random bits, so a slow password hash would add nothing."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

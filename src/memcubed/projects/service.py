@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from memcubed.errors import InvalidKeyError, MissingKeyError, NotFoundError
+from memcubed.errors import InvalidKeyError, MissingFieldError, MissingKeyError, NotFoundError
 from memcubed.projects.keys import generate_key, hash_key
 from memcubed.projects.model import ApiKey, Project
 from memcubed.projects.repository import AUTHENTICATE, ProjectRepository
@@ -49,6 +49,8 @@ class ProjectService:
         self, project_name: str, *, timezone: str, name: str = "", expires_at: datetime | None = None
     ) -> str:
         """A new key of a project, which is made when it does not exist. The key is never shown again."""
+        if not project_name.strip():
+            raise MissingFieldError("A project needs a name.")
         key = generate_key()
         async with self._database.transaction(None) as connection:
             project = await ProjectRepository(connection).ensure_project(project_name, timezone)

@@ -1,57 +1,150 @@
 """The job queue: procrastinate on the service's own database."""
 
+import asyncio
 import random
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Final
 
 import procrastinate
-from procrastinate.jobs import Job
+import psycopg
+import structlog
+from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager
 
+from memcubed.clock import utc_now
 from memcubed.errors import ProviderError
 from memcubed.settings import libpq_url
+from memcubed.store.session import UNAVAILABLE_ERRORS
 
 _LONGEST_WAIT_SECONDS: Final = 300.0
+_CUT_SHORT: Final = 20
+"""So many tries of a job may be cut short before it is taken for one that kills its worker."""
 
 HEARTBEAT_SECONDS: Final = 3.0
 STALLED_AFTER_SECONDS: Final = 15.0
 """A worker without a heartbeat for this long is taken for dead, and its jobs are run again."""
 
+_POLL_SECONDS: Final = 1.0  # for jobs that are due again, and the odd notification that finds a worker busy
+_CONNECT_SECONDS: Final = 10.0
+_TRIES_TO_RECORD: Final = 3
+_PAUSE_SECONDS: Final = 0.5
+
+log = structlog.get_logger(__name__)
+
 
 def create_queue(url: str) -> procrastinate.App:
     """The queue, not opened yet and without tasks."""
     connector = procrastinate.PsycopgConnector(
-        conninfo=libpq_url(url), min_size=1, max_size=4, kwargs={"application_name": "memcubed queue"}
+        conninfo=libpq_url(url),
+        min_size=1,
+        max_size=4,
+        timeout=_CONNECT_SECONDS,
+        # The pool's pause between tries doubles until this; a long outage is not to be followed by a long wait.
+        reconnect_timeout=_CONNECT_SECONDS,
+        kwargs={"application_name": "memcubed queue"},
     )
-    return procrastinate.App(
+    queue = procrastinate.App(
         connector=connector,
         worker_defaults={
+            "fetch_job_polling_interval": _POLL_SECONDS,
             "update_heartbeat_interval": HEARTBEAT_SECONDS,
             "stalled_worker_timeout": STALLED_AFTER_SECONDS,
             "delete_jobs": "successful",
         },
     )
+    queue.job_manager = SteadyJobManager(connector)
+    return queue
+
+
+class SteadyJobManager(JobManager):
+    """Records how a job ended even when the connection breaks at that moment.
+
+    Otherwise the job would stay `doing`, and hold its lock, for as long as its worker lives.
+    """
+
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:  # noqa: FBT001 - as it is called
+        """Record a job's last end."""
+        await _insist(lambda: super(SteadyJobManager, self).finish_job(job, status, delete_job), job)
+
+    async def retry_job(
+        self,
+        job: Job,
+        retry_at: datetime | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        """Give a job back to the queue, unless one with the same queueing lock waits there already."""
+        try:
+            await _insist(lambda: super(SteadyJobManager, self).retry_job(job, retry_at, priority, queue, lock), job)
+        except UniqueViolation:
+            await self.finish_job(job, Status.ABORTED, delete_job=True)
+
+
+async def _insist(record: Callable[[], Awaitable[None]], job: Job) -> None:
+    for tries_left in reversed(range(_TRIES_TO_RECORD)):
+        try:
+            await record()
+        except ConnectorException as error:
+            if isinstance(error.__cause__, psycopg.errors.RaiseException):
+                # An earlier try was recorded although its answer got lost, or the job was given to another worker.
+                log.info("job_had_ended", job_id=job.id, job=job.task_name)
+                return
+            if not isinstance(error.__cause__, UNAVAILABLE_ERRORS) or not tries_left:
+                raise
+            log.warning("job_not_recorded_yet", job_id=job.id, job=job.task_name, reason=str(error.__cause__)[:200])
+            await asyncio.sleep(_PAUSE_SECONDS)
+        else:
+            return
+
+
+class FailedTryError(Exception):
+    """A try that came to an end of its own, and failed; its cause is the error. `failures_before` counts such tries."""
+
+    def __init__(self, cause: Exception, failures_before: int) -> None:
+        super().__init__(type(cause).__name__)
+        self.cause = cause
+        self.failures_before = failures_before
 
 
 class Backoff(procrastinate.BaseRetryStrategy):
     """Try again after a wait that doubles, with full jitter on its upper half; give up after `attempts`.
 
-    A provider's own Retry-After is honoured, and an error that can't get better is not tried again.
+    A provider's own Retry-After is honoured, and an error that can't get better is not tried again. A try that the
+    worker's end or the database cut short says nothing about the job: it is always tried again, and `bound` limits how
+    often a job may begin at all.
     """
 
     def __init__(self, *, attempts: int, first_wait_seconds: float) -> None:
         self.attempts = attempts
+        self.bound = attempts + _CUT_SHORT
         self.first_wait_seconds = first_wait_seconds
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> procrastinate.RetryDecision | None:
-        """`job.attempts` counts the tries before the one that just failed."""
-        if self.is_last(exception, job.attempts):
+        """`job.attempts` counts all tries before the one that just failed, those cut short included."""
+        if isinstance(exception, asyncio.CancelledError):
+            return procrastinate.RetryDecision(retry_at=utc_now())
+        error, failures = exception, job.attempts
+        if isinstance(exception, FailedTryError):
+            error, failures = exception.cause, exception.failures_before
+        if self.is_last(error, failures):
             return None
-        wait = min(self.first_wait_seconds * 2**job.attempts, _LONGEST_WAIT_SECONDS)
-        wait *= random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret
-        asked = exception.retry_after if isinstance(exception, ProviderError) else None
-        return procrastinate.RetryDecision(retry_in={"seconds": max(wait, min(asked or 0, _LONGEST_WAIT_SECONDS))})
+        wait = timedelta(seconds=self.wait_seconds(error, failures))
+        return procrastinate.RetryDecision(retry_at=utc_now() + wait)
 
-    def is_last(self, exception: BaseException, attempts_before: int) -> bool:
+    def wait_seconds(self, error: BaseException, attempts_before: int) -> float:
+        """How long to wait after a try that raised this."""
+        doubled = min(self.first_wait_seconds * 2.0 ** min(attempts_before, 30), _LONGEST_WAIT_SECONDS)
+        asked = error.retry_after if isinstance(error, ProviderError) else None
+        wait = doubled * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret
+        return max(wait, min(asked or 0, _LONGEST_WAIT_SECONDS))
+
+    def is_last(self, error: BaseException, attempts_before: int) -> bool:
         """Whether the try that raised this was the last one."""
-        if isinstance(exception, ProviderError) and not exception.retryable:
+        if isinstance(error, UNAVAILABLE_ERRORS):
+            return False
+        if isinstance(error, ProviderError) and not error.retryable:
             return True
         return attempts_before + 1 >= self.attempts
