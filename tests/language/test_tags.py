@@ -9,6 +9,9 @@ from memcubed.language.tags import keywords, match_vocabulary
     ("text", "expected"),
     [
         ("下个月想去大理旅游，住哪家酒店好？", {"大理", "旅游", "酒店"}),
+        ("我在新荣记吃过饭", {"新荣记"}),
+        ("太阳很大，别墅里有不锈钢", {"太阳", "别墅", "不锈钢"}),
+        ("We stayed in Campo de Ourique.", {"Campo de Ourique"}),
         ("昨天在医院照顾妈妈", {"医院", "妈妈"}),
         ("My neighbour Priya showed me the violin she bought in Lisbon.", {"Priya", "violin", "Lisbon"}),
     ],
@@ -20,6 +23,9 @@ def test_keywords_name_the_topic(text: str, expected: set[str]) -> None:
 def test_times_and_fillers_are_no_keywords() -> None:
     assert keywords("上周二今天明天") == ()
     assert keywords("the thing about it") == ()
+    assert keywords("别忘了，没关系，受不了，差点，无所谓，翻译成，太甜，别当真，那班") == ()
+    assert keywords("On Friday the tops had points") == ()
+    assert "image" not in " ".join(keywords("[image] my garden [file]"))
 
 
 def test_the_number_of_keywords_is_limited() -> None:

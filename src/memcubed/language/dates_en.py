@@ -22,22 +22,10 @@ from memcubed.language.spans import (
     weekend,
     year,
 )
-
-_PAST: Final = re.compile(
-    r"\b(?:was|were|went|had|did|got|came|saw|took|met|made|found|left|bought|told|gave|said|ran|won|lost|ate"
-    r"|began|spent"
-    r"|been|(?!need|feed|speed|indeed|exceed|excited|tired|interested|supposed)[a-z]{2,}ed)\b",
-    re.IGNORECASE,
-)
-_FUTURE: Final = re.compile(
-    r"\b(?:will|won't|shall|gonna|going|tomorrow|have to|has to|need to|needs to|can't wait|plan|planning|plans"
-    r"|due|see you"
-    r"|next|leaving|starts|starting|hoping|book|booked for|by|until|till|before|appointment|deadline)\b"
-    r"|['’]ll\b|\b(?:I'm|we're|he's|she's|they're|I am|we are)\s\w+ing\b",
-    re.IGNORECASE,
-)
+from memcubed.language.tense import english_tense
 
 _SENTENCE: Final = re.compile(r"[。！？!?；;\n]|\.(?=\s|$)")
+_CLAUSE: Final = re.compile(r"[。！？!?；;\n,，]|\.(?=\s|$)")
 
 _MONTHS: Final = [
     "january",
@@ -125,9 +113,7 @@ def _reference(offset: int) -> Reference:
 
 
 def _tense(match: re.Match[str], context: Context) -> tuple[bool, bool]:
-    around = context.around(match, _SENTENCE)
-    past, future = bool(_PAST.search(around)), bool(_FUTURE.search(around))
-    return past and not future, future and not past
+    return english_tense(context.around(match, _SENTENCE))
 
 
 def _day(match: re.Match[str], context: Context) -> Reading:
@@ -195,6 +181,9 @@ def _named_weekday(match: re.Match[str], context: Context) -> Reading | None:
 def _weekday(match: re.Match[str], context: Context) -> Reading | None:
     """Read a bare weekday only when the verbs around tell whether it is past or to come."""
     past, future = _tense(match, context)
+    if past == future:
+        # "He moved here, but see you on Friday": the clause decides where the sentence has both.
+        past, future = english_tense(f"{match.group()} {context.around(match, _CLAUSE)}")
     number, today = _weekday_number(match["weekday"]), context.today
     if past:
         return Reading(day(today - timedelta((today.weekday() - number) % 7 or 7)), Reference.RELATIVE, _hours(match))
@@ -347,6 +336,12 @@ _RULES: Final[tuple[Rule, ...]] = (
         _named_weekday,
     ),
     (re.compile(rf"\b(?:(?:[Oo]n|[Bb]y|[Ss]ince|[Uu]ntil|[Tt]ill|from) )(?:the )?{_WEEKDAY}{_TIME}"), _weekday),
+    (
+        re.compile(
+            rf"\b(?:[Ss]ee (?:you|ya)|[Ll]et['’]s (?:meet|talk|go|do it)|due) {_WEEKDAY}(?!\s?[-–]|\sto\b){_TIME}"
+        ),
+        _weekday,
+    ),
     (re.compile(rf"\b(?P<number>{NUM}) weeks? (?:on|from) {_WEEKDAY}", _I), _weeks_on),
     (
         re.compile(rf"(?<![-.,\d])(?<!half )\b(?P<number>{NUM}) (?P<unit>day|week|fortnight|month|year)s? ago\b", _I),

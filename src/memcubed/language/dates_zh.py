@@ -21,11 +21,10 @@ from memcubed.language.spans import (
     weekend,
     year,
 )
-
-_PAST: Final = re.compile(r"[了过]|刚|曾|已经|当时|以来")
-_FUTURE: Final = re.compile(r"要|打算|准备|计划|将|会|得[去交赶]|约[了好]?|预订|想|记得|提醒|截止|之前|开始|出发")
+from memcubed.language.tense import chinese_reminder, chinese_tense
 
 _CLAUSE: Final = re.compile(r"[，,。！？!?；;、\n：]")
+_SENTENCE: Final = re.compile(r"[。！？!?；;\n]")
 
 _PARTS: Final[dict[str, tuple[float, float]]] = {
     "凌晨": (0, 6), "清晨": (5, 8), "早晨": (5, 9), "一早": (5, 9), "大早": (5, 9), "早上": (5, 10), "上午": (8, 12),
@@ -139,8 +138,7 @@ def _reference(offset: int) -> Reference:
 
 
 def _tense(match: re.Match[str], context: Context) -> tuple[bool, bool]:
-    around = context.around(match, _CLAUSE)
-    return bool(_PAST.search(around)), bool(_FUTURE.search(around))
+    return chinese_tense(context.around(match, _CLAUSE))
 
 
 def _day(match: re.Match[str], context: Context) -> Reading:
@@ -164,6 +162,8 @@ def _week(match: re.Match[str], context: Context) -> Reading:
 def _weekday(match: re.Match[str], context: Context) -> Reading | None:
     """Read a bare weekday only when the verbs around tell whether it is past or to come."""
     past, future = _tense(match, context)
+    if not past and not future:
+        future = chinese_reminder(context.around(match, _SENTENCE))
     if past == future:
         return None
     ahead = (_WEEKDAYS[match["weekday"]] - context.today.weekday()) % 7

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,17 +24,22 @@ _NOUNS: Final = frozenset({"n", "vn", "an", "nw", "ng", "l", "j"})
 _DULL_CHINESE_TEXT: Final = """
 东西 事情 问题 情况 时间 时候 方面 感觉 样子 意思 办法 地方 用户 助手 话题 有点 大家 东东 事儿 部分 结果 原因
 内容 建议 推荐 选择 可选 打算 计划 换个 哈哈 早上 晚上 下午 上午 人家 大事 正事 小时 分钟 个人 全文 一次 一句
-起来
+起来 差点 差点儿 翻译 润色
 """
 _DULL_CHINESE: Final = frozenset(_DULL_CHINESE_TEXT.split())
 _DULL_ENGLISH_TEXT: Final = """
 thing things stuff way time times lot bit day days week weeks month months year years idea question help people
 today moment kind sort part fact point end hand case place name one ones good great nice best morning evening
 night number user assistant couple few same other next last first second little big new old whole own right left
+tops points lol haha poem summary
+monday tuesday wednesday thursday friday saturday sunday mondays tuesdays wednesdays thursdays fridays saturdays
+sundays
 """
 _DULL_ENGLISH: Final = frozenset(_DULL_ENGLISH_TEXT.split())
 _SENTENCE_START: Final = frozenset('.!?:;\n"“(-—*')
-_NAME: Final = re.compile(r"\b[A-Z][\w'’&-]*(?:\s+(?:of\s+|the\s+)?[A-Z][\w'’&-]*){0,3}")
+_NAME: Final = re.compile(
+    r"\b[A-Z][\w'’&-]*(?:\s+(?:of\s+|the\s+|(?:d[aeiou]s?|del|della|la|le|van|von|der)\s+){0,2}[A-Z][\w'’&-]*){0,3}"
+)
 _AFTER_DETERMINER: Final = re.compile(
     r"\b(?:an?|the|my|our|his|her|their|your|some|any|this|another|of|about|at|in)\s+"
     r"((?:[a-z][a-z'-]+\s+){0,2}[a-z][a-z'-]{2,})(?=\s+([a-z']+)|[^\w\s]|$)",
@@ -44,6 +49,15 @@ a an the my our his her their me us him it them to
 """
 _OBJECT_START: Final = frozenset(_OBJECT_START_TEXT.split())
 _NOT_NOUN: Final = re.compile(r"(?:ly|ed|ful|ous|ive|able|ing)$")
+# Function-like words that a segmenter takes for nouns or names: 别忘了, 太甜, 那班, 我活, 买辆, 翻译成.
+_FUNCTION_WORD: Final = re.compile(
+    r"^(?:[我你您他她它](?![国家妈爸弟妹哥姐爷奶姥])|那(?!不勒斯|曲|霸|英|姐)|这|没(?!药)|太(?![阳太极空子湖原平古监后行医])"
+    r"|别(?![墅针克称名院字馆]))|^(?:受|吃|喝|用|看|忍|舍|免|等|对|说|做|管)[不得][了着到起住完]|^无所谓$"
+    r"|[辆]$|[译换变当改看]成$|^[^着为]{1,2}[了着]$"
+)
+# One character before a shop's name belongs to it: 新荣记, 老王记.
+_SHOP: Final = re.compile(r"[\u4e00-\u9fff](?:[记斋坊阁轩]|酒家|酒楼|饭店)$")
+_ATTACHED: Final = re.compile(r"\[(?:image|file)\]")
 _LOOK_BACK: Final = 8
 _MIN_WORD: Final = 3
 _LONG_TAG: Final = 4
@@ -52,7 +66,7 @@ _TAG_OVERLAP: Final = 0.66
 
 def keywords(text: str, limit: int = 5) -> tuple[str, ...]:
     """Return up to `limit` tags, the weightiest first; Chinese ones for a Chinese text. Times are no tags."""
-    plain = without_times(normalised(text[:_SAMPLE]), _ANY_DAY)
+    plain = without_times(normalised(_ATTACHED.sub(" ", text[:_SAMPLE])), _ANY_DAY).strip()
     scored = _chinese(plain) if detect(plain) is Language.ZH else _english(plain)
     found: list[str] = []
     for tag in sorted(scored, key=lambda t: (-scored[t], plain.lower().find(t.lower()))):
@@ -90,7 +104,9 @@ def _fits(tag: str, folded: str, words: frozenset[str]) -> bool:
 
 def _chinese(text: str) -> dict[str, float]:
     scores: defaultdict[str, float] = defaultdict(float)
-    for word, flag in rjieba.tag(text):
+    for word, flag in _with_whole_names(rjieba.tag(text)):
+        if flag != "ns" and _FUNCTION_WORD.search(word):
+            continue
         if word in CHINESE or word in _DULL_CHINESE or word.lower() in ENGLISH:
             continue
         if len(word) < 2:  # noqa: PLR2004 - one character is rarely a topic
@@ -104,6 +120,24 @@ def _chinese(text: str) -> dict[str, float]:
     return {word: min(score, 3.0) + 0.05 * len(word) for word, score in scores.items()}
 
 
+def _with_whole_names(tagged: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield words and flags, the name of a shop joined with the one character that the segmenter cut off."""
+    head: tuple[str, str] | None = None
+    for word, flag in tagged:
+        if head and len(word) == 2 and _SHOP.search(word):  # noqa: PLR2004 - 荣记
+            head = (head[0] + word, "nt")
+            continue
+        if head:
+            yield head
+            head = None
+        if len(word) == 1 and has_han(word) and flag[0] in "anj" and word not in CHINESE:
+            head = (word, flag)
+        else:
+            yield word, flag
+    if head:
+        yield head
+
+
 def _english(text: str) -> dict[str, float]:
     scores: defaultdict[str, float] = defaultdict(float)
     for match in _NAME.finditer(text):
@@ -115,7 +149,7 @@ def _english(text: str) -> dict[str, float]:
             name = name[len(first) :].strip() if first.lower() in ENGLISH or " " in name else ""
         while name and name.split()[0].lower() in ENGLISH:
             name = " ".join(name.split()[1:])
-        if len(name) >= _MIN_WORD and "'" not in name and "’" not in name:
+        if len(name) >= _MIN_WORD and name.lower() not in _DULL_ENGLISH and "'" not in name and "’" not in name:
             scores[name] += 1.5
     for match in _AFTER_DETERMINER.finditer(text):
         kept: list[str] = []

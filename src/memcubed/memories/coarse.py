@@ -1,6 +1,8 @@
 """Coarse memories: the raw turns, so that the very next search finds what was just said."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Final
 
 from memcubed.memories.model import FAST_MODE_TAG, MemoryKind, MemoryLayer, NewMemory
@@ -31,18 +33,23 @@ def _exchanges(turns: Sequence[Turn]) -> Iterator[list[Turn]]:
 
 
 def _cut(exchange: Sequence[Turn]) -> Iterator[NewMemory]:
-    text = "\n".join(f"{turn.speaker or turn.role}: {turn.content.strip()}" for turn in exchange)
+    lines = [f"{turn.speaker or turn.role}: {turn.content.strip()}" for turn in exchange]
+    ends = list(accumulate(len(line) + 1 for line in lines))
+    text = "\n".join(lines)
     key = exchange[0].content.strip()[:_KEY_CHARACTERS]
     for start in range(0, len(text), _MAX_CHARACTERS):
         piece = text[start : start + _MAX_CHARACTERS]
+        # Only the turns that the piece holds something of: an exchange of thousands is cut into hundreds of pieces.
+        first, last = bisect_right(ends, start + 1), bisect_left(ends, start + len(piece))
+        turns = exchange[first : last + 1]
         yield NewMemory(
             kind=MemoryKind.FACT,
             layer=MemoryLayer.WORKING,
             key=key,
             value=piece,
             index_text=piece,
-            source_ids=tuple(turn.message_id for turn in exchange),
-            source_role=least_trusted(turn.role for turn in exchange),
+            source_ids=tuple(turn.message_id for turn in turns),
+            source_role=least_trusted(turn.role for turn in turns),
             speaker=exchange[0].speaker,
             told_at=exchange[-1].chat_time,
             tags=(FAST_MODE_TAG,),

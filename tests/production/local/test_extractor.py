@@ -153,6 +153,11 @@ async def test_long_turns_are_split_and_nothing_is_lost() -> None:
         talk("你好", "你好！有什么可以帮你的吗？"),
         talk("Thanks a lot!", "You're welcome! Let me know if you need anything else."),
         talk("What's the capital of Peru?", "The capital of Peru is Lima.", "Great, thanks!"),
+        talk("Hi there!", "Hello!", "lol that was a good one"),
+        talk("你好呀", "你好！", "哈哈哈"),
+        talk("[image]"),
+        talk("I'm moving to Mars, just kidding", "Ha!"),
+        talk("我要去当海盗了。开玩笑的，别当真", "哈哈"),
         talk("今天天气怎么样", "今天多云，最高22度。", "好的"),
     ],
 )
@@ -166,6 +171,77 @@ async def test_small_talk_and_general_questions_give_nothing_and_say_why(turns: 
 async def test_what_tells_of_the_user_is_kept(text: str) -> None:
     (fact,) = of(await extract(talk(text)), MemoryKind.FACT)
     assert text[:12] in fact.value
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "lost"),
+    [
+        ("I moved to Oslo. I'm a pirate now. Just kidding!", "I moved to Oslo.", "pirate"),
+        ("我搬到了苏州。我中了一亿，开玩笑的。", "我搬到了苏州。", "一亿"),
+        ("He was just kidding about the Oslo flat.", "He was just kidding about the Oslo flat.", "…"),
+        ("我没开玩笑，我真的辞职了", "我没开玩笑，我真的辞职了", "…"),
+    ],
+)
+async def test_only_what_is_taken_back_is_left_out(text: str, kept: str, lost: str) -> None:
+    (fact,) = (await extract(talk(text))).drafts
+    assert kept in fact.value
+    assert lost not in fact.value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("把这句翻译成法语：我讨厌堵车", "用户在2024-06-12要求：“把这句翻译成法语：我讨厌堵车”"),
+        ("Polish this: I hate traffic.", 'On 2024-06-12 the user asked: "Polish this: I hate traffic."'),
+    ],
+)
+async def test_a_text_to_be_worked_on_is_kept_as_a_request(text: str, value: str) -> None:
+    (fact,) = (await extract(talk(text))).drafts
+    assert fact.value == value
+
+
+@pytest.mark.parametrize(
+    ("said", "context"),
+    [
+        (
+            ("A flat, where?", "Foz and Boavista could work. Which one do you prefer?", "The first one."),
+            'the user: "A flat, where?"; the assistant: "Foz and Boavista could work. Which one do you prefer?"',
+        ),
+        (
+            ("Which red wine goes with lamb?", "A Rioja would do, so would a Bordeaux.", "Rioja then"),
+            'the user: "Which red wine goes with lamb?"; the assistant: "A Rioja would do, so would a Bordeaux."',
+        ),
+        (
+            ("我想买辆车", "您更看重什么？", "续航吧，其他无所谓，25万以内"),
+            "（此前用户说“我想买辆车”，助手说“您更看重什么？”）",
+        ),
+        (("希望我活到一百岁", "哈哈，真是个好愿望。", "我以前抽烟，后来戒了"), ""),
+        (("I hope to live to a hundred", "What a lovely wish to have.", "I quit smoking in March"), ""),
+    ],
+)
+async def test_an_elliptic_answer_carries_what_it_answers(said: tuple[str, ...], context: str) -> None:
+    found = await extract(talk(*said))
+    (fact,) = [d for d in found.drafts if sources(d)[-1] == 3]
+    assert context in fact.value
+    assert ("before that" in fact.value or "此前" in fact.value) == bool(context)
+
+
+async def test_a_longer_statement_stays_a_fact_of_its_own() -> None:
+    said = (
+        "My cat Ada was thirteen last week and she still hunts.",
+        "How old can they get? What does she eat?",
+        "Fish.",
+    )
+    facts = (await extract(talk(*said))).drafts
+    assert [1] in [sources(fact) for fact in facts]
+
+
+@pytest.mark.parametrize(
+    "call", ['find_flights({"from": "LIS",\n "to": "FCO", "date": "2024-07-01"})', "list_orders()"]
+)
+async def test_a_call_of_a_tool_is_no_fact(call: str) -> None:
+    drafts = (await extract(talk("I fly to Rome in July.", call))).drafts
+    assert [sources(draft) for draft in drafts] == [[1]]
 
 
 async def test_system_and_tool_messages_give_nothing() -> None:

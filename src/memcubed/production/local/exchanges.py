@@ -8,6 +8,7 @@ from memcubed.language.cleaning import printable
 from memcubed.language.dates import resolve
 from memcubed.language.detect import Language, detect
 from memcubed.messages.model import Role, Turn
+from memcubed.production.local.own_words import without_calls, without_taken_back
 from memcubed.production.model import ExtractionRequest
 
 
@@ -55,17 +56,28 @@ class Conversation:
 
 def read(request: ExtractionRequest) -> Conversation:
     """Arrange the request's turns; system and tool messages are no talk and are left out, as are empty ones."""
-    talk = [(turn, False) for turn in request.context] + [(turn, True) for turn in request.turns]
-    talk = [(t, new) for t, new in talk if t.role in {Role.USER, Role.ASSISTANT} and printable(t.content).strip()]
-    main = detect("\n".join(turn.content[:500] for turn, _ in talk))
-    places = tuple(_place(i, turn, main, request.timezone, new=new) for i, (turn, new) in enumerate(talk))
+    turns = [(turn, False) for turn in request.context] + [(turn, True) for turn in request.turns]
+    talk = [(turn, text, new) for turn, new in turns if (text := _said(turn))]
+    main = detect("\n".join(text[:500] for _, text, _ in talk))
+    places = tuple(_place(i, turn, text, main, request.timezone, new=new) for i, (turn, text, new) in enumerate(talk))
     speakers = {place.turn.speaker for place in places if place.turn.role is Role.USER and place.turn.speaker}
     alone = all(place.turn.role is Role.USER for place in places)
     return Conversation(places, len(speakers) > 1 or (alone and bool(speakers)))
 
 
-def _place(index: int, turn: Turn, main: Language, zone: ZoneInfo, *, new: bool) -> Place:
+def _said(turn: Turn) -> str:
+    """Return the words of a turn that are meant: no calls of tools, nothing that is taken back in the same breath."""
     text = printable(turn.content).strip()
+    match turn.role:
+        case Role.USER:
+            return without_taken_back(text)
+        case Role.ASSISTANT:
+            return without_calls(text)
+        case _:
+            return ""
+
+
+def _place(index: int, turn: Turn, text: str, main: Language, zone: ZoneInfo, *, new: bool) -> Place:
     language = detect(text, main)
     now = turn.chat_time.astimezone(zone)
     return Place(index, turn, text, resolve(text, now, language, current=False), language, now, new)

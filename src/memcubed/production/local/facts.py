@@ -19,6 +19,7 @@ from memcubed.messages.model import Role
 from memcubed.production.local import wording
 from memcubed.production.local.choices import Choice, choice, may_choose, options
 from memcubed.production.local.exchanges import Conversation, Place
+from memcubed.production.local.own_words import hands_over
 from memcubed.production.local.smalltalk import is_general_question, is_short_answer, is_small_talk, is_substantial
 from memcubed.production.model import Draft
 
@@ -50,6 +51,13 @@ _LEANS_EN: Final = re.compile(
     r"|neither|both|one of them)\b",
     re.IGNORECASE,
 )
+_OWN_ZH: Final = re.compile(r"[我咱]")
+_OWN_EN: Final = re.compile(r"\b(?:I|my|we|our)\b")
+_POINTS_ZH: Final = re.compile(r"[它这那]|第[一二三四五六]|前者|后者|[选要]")
+_POINTS_EN: Final = re.compile(
+    r"\b(?:it|its|that|this|those|these|them|they|one|ones|both|neither|first|second|third|last|there|then|same|so)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +72,11 @@ def user_facts(place: Place, conversation: Conversation, vocabulary: tuple[str, 
     """Return the facts of a user's turn in a talk with an assistant; [] for small talk and general questions."""
     if is_small_talk(place.text) or is_general_question(place.text):
         return []
-    tail, used = _background(place, conversation)
+    work = hands_over(place.text)
+    tail, used = ("", ()) if work else _background(place, conversation)
     drafts = []
     for i, part in enumerate(pieces(place.dated, _LIMIT)[:_MAX_PIECES]):
-        value = wording.said(place, part) + (tail if i == 0 else "")
+        value = wording.said(place, part, asked=work) + (tail if i == 0 else "")
         drafts.append(_draft(place, conversation, part + (tail if used and i == 0 else ""), value, used, vocabulary))
     return drafts
 
@@ -97,7 +106,7 @@ def group_facts(place: Place, conversation: Conversation, vocabulary: tuple[str,
         return []
     earlier = conversation.before(place)
     asked = None
-    if earlier and earlier.turn.speaker != place.turn.speaker and _brief(place.text, place):
+    if earlier and earlier.turn.speaker != place.turn.speaker and is_brief(place):
         questions = [s for s in sentences(earlier.text) if s.endswith(("?", "？"))]
         asked = clip(questions[-1], _QUESTION[0 if place.chinese else 1]) if questions else None
     parts = pieces(place.dated, _LIMIT)[:_MAX_PIECES]
@@ -173,15 +182,34 @@ def _background(place: Place, conversation: Conversation) -> tuple[str, tuple[Pl
     taken = taken_of(place, conversation)
     if taken:
         return _choice_background(place, taken, topic)
-    if not _leans(place):
-        return "", ()
     # A reply far back, or one that only agreed, explains nothing.
     if not reply or reply.index != place.index - 1 or is_small_talk(reply.text):
         return "", ()
-    asked = [s for s in sentences(reply.text) if s.endswith(("?", "？"))]
-    words = wording.context(place, asked[-1] if asked else reply.dated)
-    whole = reply.new and words == " ".join(reply.dated.split())
-    return wording.background(place, None, words), (reply,) if whole else ()
+    answers = "?" in reply.text or "？" in reply.text
+    if not _leans(place, answers=answers):
+        return "", ()
+    words = _before_answer(reply)
+    used = [reply] if words == " ".join(reply.dated.split()) else []
+    subject = None
+    told = topic is not None and (answers or "?" in topic.text or "？" in topic.text)
+    if topic and told and topic.index == reply.index - 1 and not is_small_talk(topic.text):
+        subject = clip(" ".join(topic.dated.split()), _TOPIC[0 if topic.chinese else 1])
+        used.append(topic)
+    return wording.background(place, subject, words), tuple(p for p in used if p.new)
+
+
+def _before_answer(reply: Place) -> str:
+    """Return what an answer needs of a reply: its last question and as much before it as fits, or its beginning."""
+    said = sentences(reply.dated)
+    last = max((i for i, s in enumerate(said) if s.endswith(("?", "？"))), default=None)
+    if last is None:
+        return wording.context(reply, reply.dated)
+    # What follows the question is kept when all is short; the options stand before it.
+    for first, end in [(0, len(said)), *((i, last + 1) for i in range(last + 1))]:
+        words = " ".join(" ".join(said[first:end]).split()) if not reply.chinese else "".join(said[first:end])
+        if wording.context(reply, words) == words:
+            return words
+    return wording.context(reply, said[last])
 
 
 def _choice_background(place: Place, taken: Taken, topic: Place | None) -> tuple[str, tuple[Place, ...]]:
@@ -205,17 +233,22 @@ def _choice_background(place: Place, taken: Taken, topic: Place | None) -> tuple
     return head + tail, tuple(p for p in used if p.new)
 
 
-def _leans(place: Place) -> bool:
-    """Whether a turn is hard to understand without the one before."""
-    if _brief(place.text, place):
+def _leans(place: Place, *, answers: bool) -> bool:
+    """Whether a turn is hard to understand without the one before; `answers` when that one asked something."""
+    own = bool((_OWN_ZH if place.chinese else _OWN_EN).search(place.text))
+    if is_brief(place):
+        pointing = (_POINTS_ZH if place.chinese else _POINTS_EN).search(place.text)
+        return answers or not own or bool(pointing)
+    if answers and not own and len(place.text) <= 2 * _BRIEF[0 if place.chinese else 1]:
         return True
     opening = next((s for s in sentences(place.text[:_TIMED]) if not is_small_talk(s)), "")
     short = len(opening) <= _HINTED[0 if place.chinese else 1]
     return short and bool((_LEANS_ZH if place.chinese else _LEANS_EN).search(opening))
 
 
-def _brief(text: str, place: Place) -> bool:
-    return len(text) <= _BRIEF[0 if place.chinese else 1]
+def is_brief(place: Place) -> bool:
+    """Whether a turn has only a few words."""
+    return len(place.text) <= _BRIEF[0 if place.chinese else 1]
 
 
 def _asked(place: Place) -> str:
@@ -240,6 +273,13 @@ def _heading(text: str, place: Place) -> str:
     return next(telling, said[0] if said else text)
 
 
+def _own_words(place: Place, words: str, used: tuple[Place, ...]) -> str:
+    """Return what this speaker says of the words: an option that was offered is not the user's topic."""
+    if all(p.turn.role is place.turn.role for p in used):
+        return words
+    return "\n".join(p.text for p in (*used, place) if p.turn.role is place.turn.role)
+
+
 def _draft(
     place: Place,
     conversation: Conversation,
@@ -257,7 +297,7 @@ def _draft(
         key=wording.title(place, _heading(titled, place)),
         value=value,
         source_ids=tuple(p.turn.message_id for p in sorted({place, *used}, key=lambda p: p.index) if p.new),
-        tags=tags_of(words, vocabulary),
+        tags=tags_of(_own_words(place, words, used), vocabulary),
         memory_time=next((at for at in times if at), None),
         index_text=index_text(place, words),
         context_text=context_text(place, conversation),

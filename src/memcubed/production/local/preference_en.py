@@ -26,7 +26,9 @@ _LIKING: Final = re.compile(
     rf"(?:like|love|adore|enjoy|hate|dislike|detest|loathe|despise|favou?r){_OBJECTLESS}\b(?!\s+to\s+be\s+clear)"
     rf"|prefer\b|can(?:['’]t|not) (?:stand|bear|eat|have|drink|tolerate|touch|do|abide)\b(?!\s+(?:it|that|this)\b)"
     rf"|(?:don['’]t|do not) (?:really |much )?(?:like|enjoy|eat|drink|wear|smoke|fancy){_OBJECTLESS}\b"
-    rf"|(?:avoid|steer clear of|tend to|opt for|lean towards?|'d rather|would rather)\b|only (?:eat|drink|wear|use"
+    rf"|(?:avoid|steer clear of|tend to|opt for|lean towards?|'d rather|would rather)\b"
+    rf"|(?:no longer|stopped|quit|given up|gone off)\s(?:eat|drink|tak|us|wear|buy|watch|read|order)(?:e|ing)?\b"
+    rf"|only (?:eat|drink|wear|use"
     rf"|buy|read|watch|fly|stay)\b"
     rf"|(?:never|always|usually)\s(?!{_PAST_BASES})(?!to\b|forget|mind\b|know\b|think\b|feel\b|wonder\b|will\b"
     rf"|'ll\b)[a-z]+\b"
@@ -61,6 +63,27 @@ _INSTRUCTION: Final = re.compile(
     r"|(?:^|[,;]\s|\band )(?:please |just )?call me (?!back|later|when|tomorrow|if|a\b|crazy|on)\w+"
     r"|\b(?:no|nothing)\b[^.!?]{2,60}\bplease\b[^.!?]{0,8}\bever\b|\bdon['’]t [a-z]+ [^.!?]{0,60}\b(?:again|ever"
     r"|any ?more)\b"
+)
+# Short wishes without a subject: "no carpets please", "not Alfama, too touristy".
+_WISH: Final = re.compile(
+    r"^(?:[Aa]nd |[Bb]ut |[Oo]h,? )?(?:[Nn]o "
+    r"(?!thanks?\b|thank\b|problem|worr|need|idea|more\b|rush|hurry|one\b|way\b|doubt)"
+    r"(?:[\w-]+\s?){1,4},? please\b"
+    r"|[Nn]ot (?:the |in |on |at )?(?!(?:yet|now|that|this|it|really|sure|bad|to\w+|\w+day)\b)"
+    r"[\w'’ -]{2,40}, (?:it['’]s |that['’]s |they['’]re |it is )?(?:far |way |just |a bit )?"
+    r"too (?!busy|late|early|tired|soon)\w+)"
+)
+_OTHERS: Final = (
+    r"(?:[Mm]y|[Oo]ur|[Hh]is|[Hh]er|[Tt]heir) (?!fav|go-to|all-time|preferred|absolute)\w+(?: [A-Z]\w+)?|[Hh]e|[Ss]he"
+    r"|[Tt]hey|(?!I\b|We\b)[A-Z][a-z]+"
+)
+_OTHERS_FIRST: Final = re.compile(
+    rf"^(?:{_OTHERS}) (?:\w+ )?(?!my\b)[a-z]+(?:s|ed|['’]t|ve|te|fer|ke)\b(?!.*\b(?:I|me|my|we|us|our)\b)[^;]*"
+    r"(?:[,;]|\b(?:but|and|while|whereas|though))\s(?:but |and |while |whereas |though )?$"
+)
+_OTHERS_AFTER: Final = re.compile(
+    rf"(?:[,;]|\s[-–—])\s(?:but |and |while |whereas |though )?(?:{_OTHERS}) (?:\w+ )?"
+    r"(?:likes|loves|hates|prefers|enjoys|can['’]t|doesn['’]t|never|always|is|has)\b[^;]*$"
 )
 _QUESTION: Final = re.compile(r"[?？]\s*[”\"’']?$")
 _HYPOTHESIS: Final = re.compile(r"\b(?:if|unless|(?<!I )suppose|imagine|what if|would|wish|pretend)\b", re.IGNORECASE)
@@ -102,11 +125,14 @@ _IRREGULAR: Final = {"have": "has", "do": "does", "go": "goes", "be": "is"}
 def stated(said: list[str], who: str, *, instructions: bool) -> Iterator[Stated]:
     """Yield the preferences that the speaker states of themselves in the sentences of a turn."""
     for number, sentence in enumerate(said):
-        if _QUESTION.search(sentence):
+        if not sentence or _QUESTION.search(sentence):
             continue
         order = _INSTRUCTION.search(sentence[0].lower() + sentence[1:]) if instructions else None
         if order:
             yield Stated(number, instruction=True, needs_context=_points(sentence))
+            continue
+        if instructions and _WISH.search(sentence):
+            yield Stated(number, needs_context=_points(sentence))
             continue
         for match in _LIKING.finditer(sentence):
             head = sentence[: match.start()]
@@ -116,8 +142,18 @@ def stated(said: list[str], who: str, *, instructions: bool) -> Iterator[Stated]
                 or _HYPOTHESIS.search(head)
             ):
                 continue
-            yield Stated(number, _rewritten(sentence, who), needs_context=_points(sentence))
+            part = _own_part(sentence, match)
+            yield Stated(number, _rewritten(part or sentence, who), needs_context=_points(part or sentence), part=part)
             break
+
+
+def _own_part(sentence: str, match: re.Match[str]) -> str | None:
+    """Return the part about the speaker when other parts of the sentence are about somebody else."""
+    begin = match.start() if _OTHERS_FIRST.search(sentence[: match.start()]) else 0
+    after = _OTHERS_AFTER.search(sentence, match.end())
+    if not begin and not after:
+        return None
+    return sentence[begin : after.start()] + "." if after else sentence[begin:]
 
 
 def _reported(head: str) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Stated:
     """A preference in sentence number `sentence`.
 
-    `rewritten` is it in the third person, where that is safe; `instruction` when it tells the assistant what to do;
+    `part` is what of the sentence is the speaker's own, when the rest is about others. `rewritten` is it in the third
+    person, where that is safe; `instruction` when it tells the assistant what to do;
     `needs_context` when a pronoun in it points to the sentence before.
     """
 
@@ -15,3 +16,4 @@ class Stated:
     rewritten: str | None = None
     instruction: bool = False
     needs_context: bool = False
+    part: str | None = None

@@ -31,7 +31,7 @@ _LIKING: Final = re.compile(
     r"|最怕|怕(?=[冷热吵黑晒辣高痒苦酸油腻疼痛晕狗猫虫蛇鬼坐])|最烦|最恨|懒得|宁愿|宁可|不吃|不喝|不碰|不沾|不抽"
     r"|不加[糖奶冰辣葱盐]|平时[只都]?[吃喝穿用看坐住]"
     r"|不能[吃碰喝沾闻]|[吃喝碰闻]不了|吃不惯|喝不惯|住不惯|用不惯"
-    r"|过敏|吃素|忌口|忌[辣油甜生]|戒了|只[吃喝看坐住穿用买认选]|(?<!养成)习惯(?!了吧)|向来|从来?不|从不|总是|老是"
+    r"|过敏|吃素|忌口|忌[辣油甜生]|戒了|只[吃喝看坐住穿用买认选]|(?<!养成)习惯(?!了吧)|向来|从来?不|从不|不再(?=[吃喝用穿看买坐住])|总是|老是"
     r"|每次都|一般都|通常都?|一律|偏向|倾向于?|看重|在意|讲究|追求"
     r"|一[吃喝碰闻][^，。]{1,10}就|[一半][件个样点次口分](?:都|也)不|打死(?:都|也)不)"
 )
@@ -52,24 +52,76 @@ _NO_REAL: Final = re.compile(
     r"(?:喜欢|爱|讨厌)(?:这|那)(?:个|种|样|条|份|版|句)?(?:主意|方案|想法|说法|建议)?[。！!，,]?$|不?喜欢(?:你|您)"
     r"|习惯了?[。！]?$"
 )
+# What one did and gave up is no present habit: 我以前抽烟，去年戒了.
+_FORMER: Final = re.compile(r"(?:以前|过去|曾经?|原来|小时候|年轻时)[^。！？]*(?:戒|不[^，。]{0,4})了[。！!]?$")
+_ONCE: Final = re.compile(r"(?<!从)(?:以前|曾经|小时候|年轻时)(?!就|一直)")
+_SUBJECT: Final = re.compile(
+    r"^(?!(?:我|本人|自己|也|都|还|就|确实|其实|真的|一直|从小|天生|只|最|很|特别|严重|有点)+$).+$"
+)
+_WISH: Final = re.compile(
+    r"^(?:也|千万|最好|尽量|还有)?(?:不要|别要|不想[去住吃坐要]|不考虑)(?P<what>[^，。！？\s]{1,12})$"
+)
+_NOT_WISHED_TEXT: Final = """
+钱 脸 命 紧 时间 意思 问题 生气 关系 这个 那个 它 他 她 你 我 了 的 吧 啊 发票 袋子 客气
+"""
+_NOT_WISHED: Final = frozenset(_NOT_WISHED_TEXT.split())
 _MOOD: Final = re.compile(
     r"^(?:其实|对了|话说|另外|还有|不过|反正|说实话|老实说|总之|而且|但是?|所以|顺便说一?下?)+[，,]?"
 )
+_OTHERS_AFTER: Final = re.compile(r"[，,；;](?:但是?|而|不过|可是?)?(?=我|他|她)")
 _POINTING: Final = re.compile(r"[他她它]|[这那][个些种样]?")
 _NEAR: Final = 14
+_SHORT: Final = 30
+# "但我爱吃" has its object in the clause before.
+_ELLIPTIC: Final = 4
 
 
 def stated(said: list[str], who: str, *, instructions: bool) -> Iterator[Stated]:
     """Yield the preferences that the speaker states of themselves in the sentences of a turn."""
     for number, sentence in enumerate(said):
-        if _QUESTION.search(sentence):
+        if not sentence or _QUESTION.search(sentence):
             continue
         order = _INSTRUCTION.search(sentence) if instructions else None
         if order and not _HYPOTHESIS.search(sentence[max(order.start() - 3, 0) : order.start() + 2]):
             yield Stated(number, instruction=True, needs_context=_points(sentence))
             continue
-        if _liking(sentence, said[:number]):
-            yield Stated(number, _rewritten(sentence, who), needs_context=_points(sentence))
+        if _liking(sentence, said[:number]) and not _FORMER.search(sentence):
+            part = _own_part(sentence)
+            yield Stated(number, _rewritten(part or sentence, who), needs_context=_points(part or sentence), part=part)
+        elif instructions and _wishes(sentence):
+            yield Stated(number, needs_context=_points(sentence))
+
+
+def _wishes(sentence: str) -> bool:
+    """Whether a short sentence names a thing that is not wanted: 不要红眼航班, 不要这一区，太吵."""
+    parts = clauses(sentence.rstrip("。！!～~"))
+    if len(sentence) > _SHORT or any("我" in part or (_names_other(part) and "不" not in part) for part in parts):
+        return False
+    for clause in parts:
+        match = _WISH.match(clause)
+        if not match or match["what"] in _NOT_WISHED:
+            continue
+        words = [(word, flag) for word, flag in rjieba.tag(match["what"]) if flag != "x"]
+        if words and words[0][0] not in _NOT_WISHED and all(flag[0] in "nab" or flag == "j" for _, flag in words):
+            return True
+    return False
+
+
+def _own_part(sentence: str) -> str | None:
+    """Return the sentence from 我 on when the clauses before are about somebody else; None when all is one's own."""
+    for match in re.finditer(r"[，,；;](?:但是?|而|不过|可是?)?(?=我)", sentence):
+        head, rest = sentence[: match.start()], sentence[match.end() :]
+        own = head.replace("我们", "")
+        if _KIN_AFTER_ME.match(own[1:]) if own.startswith("我") else "我" not in own and _names_other(own):
+            return (
+                rest if len(rest) > _ELLIPTIC and _LIKING.search(rest) and not _KIN_AFTER_ME.match(rest[1:]) else None
+            )
+    for match in _OTHERS_AFTER.finditer(sentence):
+        head, rest = sentence[: match.start()], sentence[match.end() :]
+        about_other = _KIN_AFTER_ME.match(rest[1:]) if rest.startswith("我") else True
+        if about_other and "我" not in rest[1:] and _LIKING.search(head) and head.startswith("我"):
+            return head
+    return None
 
 
 def _points(sentence: str) -> bool:
@@ -84,9 +136,21 @@ def _liking(sentence: str, earlier: list[str]) -> bool:
             head = clause[: match.start()]
             if _NO_REAL.search(clause) or _HYPOTHESIS.search(head):
                 continue
+            if _ONCE.search(head):
+                continue
+            if match.group().endswith("过敏") and _of_another(head):
+                continue
+            if re.match(r"的是(?!我)", clause[match.end() :]):
+                continue
             if _is_self(head, [*earlier[-1:], *parts[:at]]):
                 return True
     return False
+
+
+def _of_another(head: str) -> bool:
+    """Whether 'X对Y' before 过敏 has a subject that is not the speaker."""
+    subject, towards, _ = head.partition("对")
+    return bool(towards and subject) and "我" not in subject and bool(_SUBJECT.match(subject))
 
 
 def _is_self(head: str, before: list[str]) -> bool:
@@ -118,8 +182,11 @@ def _continues_self(before: list[str]) -> bool:
 def _names_other(text: str) -> bool:
     if not text:
         return False
-    # A name has two or three characters; longer ones are the segmenter's mistakes.
-    return bool(_OTHERS.search(text)) or any(flag == "nr" and len(word) in {2, 3} for word, flag in rjieba.tag(text))
+    # A Latin word with a capital is somebody's name. A Chinese one has two or three characters; longer ones are the
+    # segmenter's mistakes.
+    return bool(_OTHERS.search(text) or re.search(r"[A-Z][a-z]+", text)) or any(
+        flag == "nr" and len(word) in {2, 3} for word, flag in rjieba.tag(text)
+    )
 
 
 def _rewritten(sentence: str, who: str) -> str | None:

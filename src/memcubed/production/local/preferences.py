@@ -1,5 +1,6 @@
 """Preferences: what users say of themselves, and what their choices among options hint at."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -10,6 +11,7 @@ from memcubed.messages.model import Role
 from memcubed.production.local import preference_en, preference_zh, wording
 from memcubed.production.local.exchanges import Conversation, Place
 from memcubed.production.local.facts import Taken, context_text, index_text, tags_of
+from memcubed.production.local.own_words import own_sentences
 from memcubed.production.local.preference_model import Stated
 from memcubed.production.model import Draft
 
@@ -27,7 +29,9 @@ def stated_preferences(place: Place, conversation: Conversation, vocabulary: tup
     if place.turn.role is not Role.USER:
         return []
     rules = preference_zh if place.chinese else preference_en
-    said = [sentence[:_LONGEST] for sentence in sentences(place.text)[:_MAX_SENTENCES]]
+    said = [sentence[:_LONGEST] for sentence in own_sentences(sentences(place.text)[:_MAX_SENTENCES])]
+    others = {p.turn.speaker for p in conversation.places if p.turn.speaker} - {place.turn.speaker}
+    said = ["" if _about_another(sentence, others) else sentence for sentence in said]
     found = list(_joined(rules.stated(said, wording.name(place), instructions=not conversation.group)))
     return [_stated(place, conversation, said, stated, vocabulary) for stated in found[:_MAX_STATED]]
 
@@ -40,7 +44,7 @@ def implied_preference(
     if found.order or place.turn.role is not Role.USER:
         return None
     short = [clip(option, _OPTION[0 if place.chinese else 1]) for option in found.options]
-    who, quote = wording.name(place), clip(place.dated, _QUOTE[0 if place.chinese else 1])
+    who, quote = wording.name(place), clip(place.text, _QUOTE[0 if place.chinese else 1])
     by_user = taken.offer.turn.role is Role.USER
     others = [option for at, option in enumerate(short) if at != found.taken]
     brief = sum(map(len, others)) <= _OPTION[0 if place.chinese else 1]
@@ -86,6 +90,16 @@ def implied_preference(
     )
 
 
+def _about_another(sentence: str, others: set[str]) -> bool:
+    """Whether a sentence opens with the name of another speaker as its subject, and does not come to its own."""
+    return any(
+        sentence.startswith(name)
+        and re.match(r"[^\W\d_]|\s[^\W\d_]|['’]s", sentence[len(name) :]) is not None
+        and not re.search(r"我|\bI\b|\b[Mm]y\b", sentence)
+        for name in others
+    )
+
+
 def _joined(found: Iterator[Stated]) -> Iterator[Stated]:
     """Yield one preference a sentence: the first."""
     seen: set[int] = set()
@@ -103,22 +117,24 @@ def _stated(
     if stated.needs_context and stated.sentence:
         glue = "" if place.chinese else " "
         sentence = clip(said[stated.sentence - 1], limit // 2) + glue + sentence
-    quote = clip(resolve(sentence, place.now, current=False), limit)
+    # The reasoning holds the words to the letter, the value their dates.
+    quote = clip(sentence, limit)
+    own = clip(resolve(stated.part or sentence, place.now, current=False), limit)
     who = wording.name(place)
     if stated.rewritten:
         value = clip(resolve(stated.rewritten, place.now, current=False), limit)
     elif place.chinese:
-        value = f"{who}{'要求' if stated.instruction else '自述'}：“{quote}”"
+        value = f"{who}{'要求' if stated.instruction else '自述'}：“{own}”"
     else:
         subject = who[0].upper() + who[1:]
-        value = f'{subject} {"asks" if stated.instruction else "states"}: "{quote}"'
+        value = f'{subject} {"asks" if stated.instruction else "states"}: "{own}"'
     reasoning = f"{who}在{place.date}说：“{quote}”" if place.chinese else f'On {place.date} {who} said: "{quote}"'
     return Draft(
         kind=MemoryKind.EXPLICIT_PREFERENCE,
-        key=wording.title(place, said[stated.sentence]),
+        key=wording.title(place, stated.part or said[stated.sentence]),
         value=value,
         source_ids=(place.turn.message_id,),
-        tags=tags_of(quote, vocabulary),
+        tags=tags_of(own, vocabulary),
         reasoning=reasoning,
         confidence=_STATED_CONFIDENCE,
         index_text=index_text(place, clip(place.text, limit)),

@@ -13,14 +13,15 @@ _PHRASES: Final = re.compile(
     r"|您|啦|了|大家)*|多谢|感谢(?:你|您)?|辛苦了?"
     r"|不客气|不用谢|没事(?:儿|的)?|没关系|别客气|好(?:的|呀|啊|嘞|滴|吧|哒|咧|了)*|行(?:吧|啊|的|了)?|可以(?:的"
     r"|啊|了)?|嗯+(?:嗯|呢|好)*|哦+|噢+"
-    r"|啊+|哈+|呵+|嘻+|嘿+|对(?:的|啊|了|呀)*|是(?:的|啊|呀|吧)*|没错|收到|明白(?:了|啦)?|知道(?:了|啦)"
+    r"|啊+|哈+|呵+|嘻+|嘿+|(?:笑死(?:我)?了?|太?(?:好笑|逗|搞笑)了?)|对(?:的|啊|了|呀)*|是(?:的|啊|呀|吧)*|没错|收到|明白(?:了|啦)?|知道(?:了|啦)"
     r"|了解(?:了)?|懂了|ok|okay|再见|拜拜|回(?:头|见)聊?"
     r"|明天见|下次见|回见|先这样|就这样|没(?:有)?(?:别的|其他)?(?:问题)?了|太好了|太棒了|真棒|厉害|不错|漂亮|完美"
     r"|棒|赞|牛|哇+|天哪|真的(?:吗|假的)?"
     r"|有(?:其他|别的|什么|任何)?问题(?:可以|请|就)?再?(?:来)?(?:随时)?(?:问|找|告诉)我?|随时(?:找|问|叫)我"
     r"|祝你?[^，。！!]{0,8}"
     r"|还(?:有|需要)(?:什么|别的|其他)[^，。]{0,8}"
-    r"|\b(?:good (?:morning|afternoon|evening|night)|morning|evening|afternoon|hello|hi|hey|hiya|yo|howdy|(?:how"
+    r"|\b(?:good (?:morning|afternoon|evening|night)|morning|evening|afternoon"
+    r"|(?:hello|hi|hey|hiya|yo|howdy)(?: (?:there|all|again|everyone|everybody|guys|folks)\b)?|(?:how"
     r"|how's) (?:are|have) you(?: been| doing)?"
     r"|how's it going|what's up|what's new|anything new|long time no see|(?:it's )?(?:so )?(?:good|great|nice"
     r"|lovely) to (?:see|meet|hear from) you(?: too| again)?"
@@ -30,7 +31,8 @@ _PHRASES: Final = re.compile(
     r"|nope|nah|exactly|absolutely|definitely|totally"
     r"|agreed|indeed|of course|certainly|great|cool|awesome|amazing|wonderful|fantastic|brilliant|perfect|lovely"
     r"|nice(?: one)?|sounds (?:good|great|fun|amazing)"
-    r"|wow+|whoa+|woah|ha(?:ha)+|lol|oh|ah|aw+|hmm+|well|spot on|will do|good (?:idea|point|luck)|congrat(?:s"
+    r"|wow+|whoa+|woah|ha(?:ha)+h?|he(?:he)+|lol|lmao|rofl|xd|oh|ah|aw+|hmm+|well|spot on"
+    r"|will do|good (?:idea|point|luck)|congrat(?:s"
     r"|ulations)|bye(?: bye)?|goodbye|see (?:you|ya)(?: later| soon| then| around| tomorrow)?"
     r"|take care|talk (?:to you )?(?:soon|later)|catch (?:you|ya) later|good ?night|have a (?:good|great|nice"
     r"|lovely) \w+|(?:is there )?anything else(?: i can help(?: you)? with)?"
@@ -38,10 +40,15 @@ _PHRASES: Final = re.compile(
     r"|i could) help|(?:i'm )?(?:so |really )?sorry(?: to hear(?: that| it)?| about that)?|you too|me too"
     r"|same(?: here)?|really|please|so much|too|very|that's (?:great|cool|nice"
     r"|awesome|amazing|good|lovely|wonderful)"
+    r"|(?:that(?:'s| was|'s been)|what) an? (?:really |very |so )?"
+    r"(?:good|great|nice|funny|fun) (?:one|joke|question|point|idea)"
+    r"|(?:good|great|nice|funny) (?:one|joke)|(?:that(?:'s| was) )?(?:so |really |very )?(?:funny|hilarious)"
     r"|can't wait|i see|i agree|i know|for sure|you bet|it's (?:tuesday|monday|wednesday|thursday|friday|saturday"
     r"|sunday)|\w+ saved|saved|done|will do|consider it done)\b",
     re.IGNORECASE,
 )
+# What stands for an image or a file in the text of a message.
+_ATTACHED: Final = re.compile(r"\[(?:image|file)\]")
 _WORD: Final = re.compile(r"[\w]")
 _SELF: Final = re.compile(r"[我咱俺]|\b(?:I|I'm|I've|I'd|I'll|me|my|mine|we|we're|we've|our|ours|us)\b")
 _SELF_LOWER: Final = re.compile(r"\b(?:i|i'm|i've|my|our|we)\b")
@@ -70,7 +77,7 @@ def is_small_talk(text: str, names: tuple[str, ...] = ()) -> bool:
         return False
     for name in names:
         text = re.sub(rf"\b{re.escape(name)}\b", " ", text, flags=re.IGNORECASE)
-    return not _WORD.search(_PHRASES.sub(" ", text.replace("’", "'")))
+    return not _WORD.search(_PHRASES.sub(" ", _ATTACHED.sub(" ", text).replace("’", "'")))
 
 
 def is_general_question(text: str) -> bool:

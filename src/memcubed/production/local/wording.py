@@ -18,11 +18,11 @@ def name(place: Place) -> str:
     return "用户" if place.chinese else "the user"
 
 
-def said(place: Place, words: str) -> str:
-    """Quote words of a turn with their day and speaker."""
+def said(place: Place, words: str, *, asked: bool = False) -> str:
+    """Quote words of a turn with their day and speaker; `asked` when they ask for a piece of work."""
     if place.chinese:
-        return f"{name(place)}在{place.date}说：“{words}”"
-    return f'On {place.date} {name(place)} said: "{words}"'
+        return f"{name(place)}在{place.date}{'要求' if asked else '说'}：“{words}”"
+    return f'On {place.date} {name(place)} {"asked" if asked else "said"}: "{words}"'
 
 
 def said_in_group(place: Place, words: str, asked: str | None) -> str:
