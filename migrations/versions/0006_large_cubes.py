@@ -98,7 +98,8 @@ BEGIN
     RETURN QUERY EXECUTE format(
         'SELECT id FROM (
             SELECT id, words, word_count FROM memories
-            WHERE cube_id = %L AND status = ''activated'' AND project_id = $1 AND kind = ANY($2) AND words @@ %L::tsquery
+            WHERE cube_id = %L AND status = ''activated'' AND project_id = $1 AND kind = ANY($2)
+                AND words @@ %L::tsquery
             LIMIT %s
         ) m
         ORDER BY (%s) / (2 + 1.2 * (0.25 + 0.75 * word_count / %s)) DESC LIMIT %s',
@@ -109,7 +110,8 @@ END $$;
 
 CANDIDATES = """
 CREATE FUNCTION memcubed_large_candidates(
-    cube uuid, space text, dimensions integer, kinds text[], query halfvec, terms text[], effort integer, nearest integer
+    cube uuid, space text, dimensions integer, kinds text[], query halfvec, terms text[], effort integer,
+    nearest integer
 ) RETURNS TABLE (id uuid, follows boolean) LANGUAGE plpgsql STABLE
     SET enable_seqscan = off
     SET enable_hashjoin = off

@@ -151,6 +151,8 @@ class TaskService:
             if any(kind in share.memories for share in shares)
         }
         reasons = tuple(dict.fromkeys(share.reason for share in shares if share.reason))
+        if status is TaskStatus.COMPLETED and memories:
+            reasons = ()  # a share that added nothing is no news when another did
         return Task(task_id, status, memories, reasons)
 
     async def wait(self, project_id: UUID, task_id: UUID, seconds: float) -> TaskStatus:

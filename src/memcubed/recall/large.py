@@ -18,7 +18,7 @@ from psycopg.rows import class_row
 from memcubed.settings import libpq_url
 
 LARGE: Final = 20_000
-"""Memories from which a cube is worth indexes: where both forms take about as long (docs/adr/0007)."""
+"""Memories from which a cube is worth indexes: up to here an exact scan is quick enough (docs/adr/0007)."""
 
 _SHRUNK: Final = 2
 """Indexes are dropped when a cube has shrunk to this part of LARGE, so that one at the border keeps them."""

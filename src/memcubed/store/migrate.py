@@ -115,6 +115,7 @@ def _grant(owner_url: str, service_url: str) -> None:
     if not role or role == unquote(owner_name or ""):
         return
     with psycopg.connect(libpq_url(owner_url), autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", (_MIGRATION_LOCK,))
         if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
             connection.execute(
                 sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD {}").format(

@@ -26,7 +26,7 @@ HEARTBEAT_SECONDS: Final = 3.0
 STALLED_AFTER_SECONDS: Final = 15.0
 """A worker without a heartbeat for this long is taken for dead, and its jobs are run again."""
 
-_POLL_SECONDS: Final = 1.0  # for jobs that are due again, and the odd notification that finds a worker busy
+_POLL_SECONDS: Final = 2.0  # for jobs that are due again, and the odd notification that finds a worker busy
 _CONNECT_SECONDS: Final = 10.0
 _TRIES_TO_RECORD: Final = 3
 _PAUSE_SECONDS: Final = 0.5

@@ -8,14 +8,14 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.production.llm.conversations import DEMO, DEMO_EN, DEMO_FACT, DEMO_GUESS, ids, turns
-from tests.support.scripted_llm import ScriptedServer
 
 from memcubed.errors import ProviderError
 from memcubed.memories.model import KnownMemory, MemoryKind
 from memcubed.production.llm import LlmExtractor
 from memcubed.production.model import ExtractionRequest, Extractor, Usage
 from memcubed.providers.llm import OpenAIModel, ScriptedCall, ScriptedModel, TooLongForModelError
+from tests.production.llm.conversations import DEMO, DEMO_EN, DEMO_FACT, DEMO_GUESS, ids, turns
+from tests.support.scripted_llm import ScriptedServer
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 

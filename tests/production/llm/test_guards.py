@@ -5,17 +5,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.production.llm.conversations import (
-    DEMO,
-    DEMO_EN,
-    DEMO_FACT,
-    DEMO_GUESS,
-    SAID_AT,
-    evidence,
-    ids,
-    proposed,
-    turns,
-)
 
 from memcubed.language.detect import Language
 from memcubed.memories.model import MemoryKind
@@ -29,6 +18,17 @@ from memcubed.production.llm.standing_alone import stand_alone
 from memcubed.production.llm.tagging import choose_tags
 from memcubed.production.llm.wording import wording
 from memcubed.production.model import ExtractionRequest
+from tests.production.llm.conversations import (
+    DEMO,
+    DEMO_EN,
+    DEMO_FACT,
+    DEMO_GUESS,
+    SAID_AT,
+    evidence,
+    ids,
+    proposed,
+    turns,
+)
 
 Said = tuple[tuple[str, str], ...]
 CAPITAL: Said = (("user", "What is the capital of France?"), ("assistant", "The capital of France is Paris."))
