@@ -48,5 +48,7 @@ def configure_logs(log_format: Literal["text", "json"], level: str) -> None:
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Leave out what the queue says of each job's end, since production says it in a line of its own."""
-    return not str(getattr(record, "action", "")).startswith("job_")
+    """Leave out what the queue says of a share's end, since production says it in a line of its own."""
+    job = getattr(record, "job", None)
+    is_share = isinstance(job, dict) and job.get("task_name") == "production.run_share"
+    return not (is_share and str(getattr(record, "action", "")).startswith("job_"))

@@ -133,6 +133,7 @@ def test_stop_tells_whether_there_was_anything_to_stop(home: Path) -> None:
     assert embedded.find_running(home) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["0.0.0.0", "::1"])  # noqa: S104 - what is tested
 async def test_the_address_that_is_printed_can_be_called(home: Path, tmp_path: Path, host: str) -> None:
     if host == "::1" and not socket.has_ipv6:

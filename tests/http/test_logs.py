@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import logging
 from pathlib import Path
 
 import pytest
+import structlog
 
+from memcubed.logs import configure_logs
 from tests.support.api import Client
 from tests.support.models import model_server, model_settings
 from tests.support.process import environment, serving
@@ -14,7 +17,7 @@ from tests.support.scripted_llm import Answer, Json, api_error, echo_extraction,
 SECRET = "zanzibar"
 
 
-@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("log_format", [pytest.param("text", marks=pytest.mark.slow), "json"])
 async def test_a_mix_of_requests_leaves_no_word_of_theirs(home: Path, tmp_path: Path, log_format: str) -> None:
     def script(request: Json) -> Answer:
         said = str(request["messages"][-1]["content"])
@@ -60,3 +63,18 @@ async def test_a_mix_of_requests_leaves_no_word_of_theirs(home: Path, tmp_path: 
         assert all(line["task_id"] in {task["task_id"] for task in tasks} for line in failed)
     server_log = (home / "postgres" / "server.log").read_text(encoding="utf-8")
     assert SECRET not in server_log
+
+
+def test_only_the_ends_of_shares_are_left_to_production(capsys: pytest.CaptureFixture[str]) -> None:
+    before = structlog.get_config(), logging.getLogger().handlers, logging.getLogger().level
+    try:
+        configure_logs("text", "info")
+        for task in ("production.run_share", "production.embed_all"):
+            extra = {"action": "job_error", "job": {"task_name": task}}
+            logging.getLogger("procrastinate.worker").error("the end of %s", task, extra=extra)
+    finally:
+        structlog.configure(**before[0])
+        logging.getLogger().handlers, logging.getLogger().level = before[1:]
+    shown = capsys.readouterr().err
+    assert "the end of production.embed_all" in shown
+    assert "run_share" not in shown

@@ -87,6 +87,7 @@ def test_the_tables_agree_with_the_migrations(database: DatabaseUrls) -> None:
     assert differences == []
 
 
+@pytest.mark.slow
 def test_migrations_do_not_queue_behind_long_transactions(database: DatabaseUrls) -> None:
     alembic(database, "downgrade", "0002")
     with psycopg.connect(database.owner) as writer:

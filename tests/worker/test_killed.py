@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from memcubed.bootstrap import DatabaseUrls
+from tests.conftest import StartService
 from tests.support.api import Client, eventually
 from tests.support.databases import query
 from tests.support.models import model_server, model_settings
@@ -63,21 +65,16 @@ async def test_a_worker_beside_takes_the_work_of_a_killed_one(tmp_path: Path, da
                 assert second.stop() == 0
 
 
-@pytest.mark.slow
-async def test_work_that_kills_every_worker_fails_in_the_end(tmp_path: Path, database: DatabaseUrls) -> None:
-    with model_server(lambda request: after(120, echo_extraction(request))) as llm:
-        env = environment(tmp_path, **model_settings(llm), **database_settings(database), task_attempts=1)
-        key = await new_key(env)
-        async with serving(tmp_path, env, "--no-worker") as (_, http):
-            client = Client(http, key)
-            task = await client.add(SAID)
-            for tries in (1, 2):
-                with working(tmp_path, env, name=f"worker{tries}") as worker:
-                    await asked(llm, tries)
-                    worker.kill()
-            with working(tmp_path, env, name="last"):
-                done = await client.finished(task["task_id"])
-            assert done["status"] == "failed"
-            assert "the worker ended" in done["reason"]
-            assert len(llm.chats) == 2
-            assert await client.values("bees")
+async def test_work_that_never_lets_a_worker_finish_fails_in_the_end(
+    start: StartService, database: DatabaseUrls
+) -> None:
+    async with start(urls=database, worker=False) as api:
+        client = await api.client()
+        task = await client.add(SAID)
+        with psycopg.connect(database.owner) as connection:
+            connection.execute("UPDATE procrastinate_jobs SET attempts = 1000 WHERE lock IS NOT NULL")
+        async with start(urls=database):
+            done = await client.finished(task["task_id"])
+        assert (done["status"], done["memory_views"]) == ("failed", {})
+        assert "the worker ended" in done["reason"]
+        assert await client.values("bees")

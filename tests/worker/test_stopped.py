@@ -89,20 +89,15 @@ async def test_what_a_stopped_service_gives_back_is_not_held_against_the_task(
             assert (done["status"], done["reason"]) == ("completed", None)
 
 
-async def test_an_idle_worker_stops_at_once(tmp_path: Path, database: DatabaseUrls) -> None:
-    with model_server() as llm:
-        env = environment(tmp_path, **model_settings(llm), **database_settings(database))
-        with working(tmp_path, env) as worker:
-            worker.logged("memcubed_started")
-            assert worker.stop() == 0
-            assert worker.log.count("Traceback") == 0
-
-
-async def test_after_the_end_nobody_listens(tmp_path: Path, database: DatabaseUrls) -> None:
+async def test_idle_processes_stop_at_once_and_leave_no_connection(tmp_path: Path, database: DatabaseUrls) -> None:
     with model_server() as llm:
         env = environment(tmp_path, **model_settings(llm), **database_settings(database))
         async with serving(tmp_path, env) as (process, http):
             assert Answer.of(await http.post("/add/message", json={})).code == 40130
+            with working(tmp_path, env) as worker:
+                worker.logged("memcubed_started")
+                assert worker.stop() == 0
+                assert "Traceback" not in worker.log
             assert process.stop() == 0
             assert "Traceback" not in process.log
         assert query(database.owner, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()") == [

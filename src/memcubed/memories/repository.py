@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from sqlalchemy import and_, func, literal, select, update
@@ -25,6 +25,9 @@ from memcubed.providers.embeddings import Vector
 from memcubed.store.tables import memories, memory_sources, memory_vectors, memory_versions
 from memcubed.store.words import to_tsvector
 
+_MANY: Final = 20
+"""From so many memories on, cutting them into words takes long enough to be done in a thread."""
+
 
 class MemoryRepository:
     """The memories of one cube, in the transaction it is given."""
@@ -40,10 +43,11 @@ class MemoryRepository:
     ) -> list[UUID]:
         """Store memories with their words, vectors (of `space`), sources and first versions; their ids, in order."""
         ids = [uuid4() for _ in new]
-        # In a thread, since cutting thousands of memories into words takes seconds.
-        rows = await asyncio.to_thread(
-            lambda: [self._row(id_, memory, provenance, extractor, now) for id_, memory in zip(ids, new, strict=True)]
-        )
+        pairs = list(zip(ids, new, strict=True))
+        if len(pairs) > _MANY:
+            rows = await asyncio.to_thread(self._rows, pairs, provenance, extractor, now)
+        else:
+            rows = self._rows(pairs, provenance, extractor, now)
         vectors = [(id_, memory.vector) for id_, memory in zip(ids, new, strict=True) if memory.vector is not None]
         sources = [(id_, source) for id_, memory in zip(ids, new, strict=True) for source in memory.source_ids]
         settled = [row for row in rows if row["layer"] != MemoryLayer.WORKING]
@@ -55,6 +59,11 @@ class MemoryRepository:
         if settled:
             await self._connection.execute(insert(memory_versions), [self._first_version(row) for row in settled])
         return ids
+
+    def _rows(
+        self, pairs: Sequence[tuple[UUID, NewMemory]], provenance: Provenance, extractor: str, now: datetime
+    ) -> list[dict[str, Any]]:
+        return [self._row(id_, memory, provenance, extractor, now) for id_, memory in pairs]
 
     def _row(
         self, id_: UUID, memory: NewMemory, provenance: Provenance, extractor: str, now: datetime

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from memcubed.language.words import tokens
 from memcubed.recall.ranking import Scored
 
 _ALIKE: Final = 0.9
@@ -15,6 +14,8 @@ _UNCROWDED: Final = 8
 """So many results of one conversation are as good as any; each further one is worth a little less."""
 
 _CROWDING_MALUS: Final = 0.01
+# A Chinese character, or a word of any other script: near enough to compare, and a hundred times quicker than tokens.
+_WORD: Final = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+")
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
 
@@ -39,7 +40,7 @@ def _collapse(scored: Sequence[Scored]) -> list[Scored]:
     kept: list[tuple[Scored, frozenset[str], frozenset[str]]] = []
     for one in scored[:_COMPARED]:
         text = _DATE.sub("", one.candidate.value)
-        words, numbers = frozenset(tokens(text)), frozenset(_NUMBER.findall(text))
+        words, numbers = frozenset(_WORD.findall(text.casefold())), frozenset(_NUMBER.findall(text))
         if not any(
             numbers == other_numbers and one.candidate.kind is other.candidate.kind and _alike(words, other_words)
             for other, other_words, other_numbers in kept
