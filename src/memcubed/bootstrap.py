@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
@@ -281,9 +281,10 @@ async def _drained(worker: asyncio.Task[None]) -> None:
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    while not task.done():
+        # Again after a while, since what a library was just doing can swallow a cancellation.
+        task.cancel()
+        await asyncio.wait({task}, timeout=_DRAIN_SECONDS + _RESTART_SECONDS)
 
 
 def embeddings_name(embedder: Embedder) -> str:
