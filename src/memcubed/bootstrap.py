@@ -124,18 +124,24 @@ def create_embedder(settings: Settings) -> Embedder:
     return CachedEmbedder(remote, size=settings.embedding_cache_size)
 
 
-def create_extractor(settings: Settings) -> Extractor:
-    """The LLM extractor when a model is named, else the local one."""
+def create_model(settings: Settings) -> LanguageModel | None:
+    """The language model that the settings name, if any."""
     if settings.llm_model is None:
-        return LocalExtractor()
+        return None
     key = settings.llm_api_key
-    model = OpenAIModel(
+    return OpenAIModel(
         base_url=settings.llm_base_url or OPENAI_BASE_URL,
         api_key=None if key is None else key.get_secret_value(),
         model=settings.llm_model,
         timeout=settings.llm_timeout_seconds,
         max_concurrency=settings.llm_concurrency,
     )
+
+
+def create_extractor(settings: Settings, model: LanguageModel | None) -> Extractor:
+    """The LLM extractor when there is a model, else the local one."""
+    if model is None:
+        return LocalExtractor()
     return LlmExtractor(
         model, window_tokens=settings.llm_window_tokens, max_answer_tokens=settings.llm_max_answer_tokens
     )
@@ -182,7 +188,8 @@ class Service:
         self.database = Database(urls.service, pool_size=settings.database_pool_size)
         self.queue = create_queue(urls.service)
         self.embedder = create_embedder(settings) if embedder is None else embedder
-        self.extractor = create_extractor(settings)
+        self.model = create_model(settings)
+        self.extractor = create_extractor(settings, self.model)
         self.projects = ProjectService(self.database)
         self.memories = MemoryService(self.embedder, utc_now)
         self.calibrations = CalibrationService(self.database, self.embedder)
@@ -213,6 +220,8 @@ class Service:
             await _cancelled(self._watch)
         await self.queue.close_async()
         await self.database.close()
+        if self.model is not None:
+            await self.model.close()
 
     async def run_worker(self) -> None:
         """Start, and run jobs until SIGINT or SIGTERM."""

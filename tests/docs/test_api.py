@@ -8,9 +8,10 @@ import pytest
 from pydantic import BaseModel
 
 from memcubed.errors import ConfigurationError, MemcubedError, ProviderError
+from memcubed.memories.schemas import MemoryDetail, PreferenceDetail, SourceDetail
 from memcubed.messages.schemas import AddMessageData, AddMessageRequest, GetMessageData, GetMessageRequest, MessageIn
 from memcubed.production.schemas import GetStatusRequest, TaskData
-from memcubed.recall.schemas import MemoryDetail, PreferenceDetail, SearchData, SearchRequest, SourceDetail
+from memcubed.recall.schemas import SearchData, SearchRequest
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
 MODELS: tuple[type[BaseModel], ...] = (

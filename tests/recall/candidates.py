@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from memcubed.memories.model import MemoryKind, MemoryLayer
+from memcubed.memories.model import MemoryKind, MemoryLayer, MemoryStatus, Source, SourceRole
 from memcubed.messages.model import Role
-from memcubed.recall.model import Candidate, Source
+from memcubed.recall.model import Candidate
 
 NOW = datetime(2025, 6, 10, 12, tzinfo=UTC)
 
@@ -29,14 +29,17 @@ def candidate(
         id=id_ or uuid4(),
         kind=kind,
         layer=MemoryLayer.LONG_TERM,
+        status=MemoryStatus.ACTIVATED,
         key=value,
         value=value,
         reasoning="",
         tags=(),
         info={},
+        details={},
+        weight=1.0,
         confidence=1.0,
         conversation_id=conversation_id,
-        source_role=role,
+        source_role=SourceRole(role.value),
         speaker=speaker,
         told_at=told_at,
         place=place,

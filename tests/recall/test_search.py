@@ -18,7 +18,8 @@ SAID = (
 FACT = {"id", "memory_key", "memory_value", "memory_type", "create_time", "update_time", "conversation_id", "status",
         "confidence", "tags", "relativity", "memory_time", "sources", "info"}  # fmt: skip
 PREFERENCE = {"id", "preference", "preference_type", "reasoning", "create_time", "update_time", "conversation_id",
-              "status", "relativity", "sources"}  # fmt: skip
+              "status", "relativity", "info",
+    "sources"}  # fmt: skip
 LISTS = {"memory_detail_list", "preference_detail_list", "tool_memory_detail_list", "skill_detail_list",
          "event_detail_list", "profile_detail_list"}  # fmt: skip
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final
 
-from memcubed.memories.model import FAST_MODE_TAG, MemoryKind, MemoryLayer, NewMemory
-from memcubed.messages.model import Role, Turn, least_trusted
+from memcubed.memories.model import FAST_MODE_TAG, MemoryKind, MemoryLayer, NewMemory, least_trusted
+from memcubed.messages.model import Role, Turn
 
 _MAX_CHARACTERS: Final = 1000
 _KEY_CHARACTERS: Final = 40

@@ -1,9 +1,10 @@
 """What a memory is, inside the service."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -21,11 +22,21 @@ class MemoryKind(StrEnum):
     FACT = "fact"
     EXPLICIT_PREFERENCE = "explicit_preference"
     IMPLICIT_PREFERENCE = "implicit_preference"
+    EVENT = "event"
+    TOOL_SCHEMA = "tool_schema"
+    TOOL_TRAJECTORY = "tool_trajectory"
+    SKILL = "skill"
+    PROFILE = "profile"
 
     @property
     def is_preference(self) -> bool:
         """Whether it is answered under `preference_detail_list`."""
-        return self is not MemoryKind.FACT
+        return self in {MemoryKind.EXPLICIT_PREFERENCE, MemoryKind.IMPLICIT_PREFERENCE}
+
+    @property
+    def view(self) -> "MemoryView":
+        """The view that it comes under."""
+        return next(view for view in MemoryView if self in view.kinds)
 
 
 class MemoryView(StrEnum):
@@ -40,14 +51,39 @@ class MemoryView(StrEnum):
 
     @property
     def kinds(self) -> frozenset["MemoryKind"]:
-        """The kinds of memory that come under this view; none for views that are not produced."""
+        """The kinds of memory that come under this view."""
         match self:
             case MemoryView.DETAIL_FACTUAL:
                 return frozenset({MemoryKind.FACT})
             case MemoryView.PREFERENCE:
                 return frozenset({MemoryKind.EXPLICIT_PREFERENCE, MemoryKind.IMPLICIT_PREFERENCE})
-            case _:
-                return frozenset()
+            case MemoryView.EVENT:
+                return frozenset({MemoryKind.EVENT})
+            case MemoryView.TOOL_MEMORY:
+                return frozenset({MemoryKind.TOOL_SCHEMA, MemoryKind.TOOL_TRAJECTORY})
+            case MemoryView.SKILL:
+                return frozenset({MemoryKind.SKILL})
+            case MemoryView.PROFILE:
+                return frozenset({MemoryKind.PROFILE})
+
+
+class SourceRole(StrEnum):
+    """Who a memory comes from, the most trusted first; a memory made from several has the least trusted of them."""
+
+    USER = "user"
+    FEEDBACK = "feedback"
+    SYSTEM = "system"
+    ASSISTANT = "assistant"
+    DOCUMENT = "document"
+    TOOL = "tool"
+
+
+_BY_TRUST: Final = tuple(SourceRole)
+
+
+def least_trusted(roles: Iterable[Role | SourceRole]) -> SourceRole:
+    """What a memory made from messages of these roles comes from; a user when there are none."""
+    return max((SourceRole(role.value) for role in roles), key=_BY_TRUST.index, default=SourceRole.USER)
 
 
 class MemoryLayer(StrEnum):
@@ -75,6 +111,43 @@ class KnownMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A message that a memory was made from."""
+
+    message_id: UUID
+    role: Role
+    content: str
+    chat_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMemory:
+    """A memory as it stands in its cube. `details` is what its kind has beyond text."""
+
+    id: UUID
+    kind: MemoryKind
+    layer: MemoryLayer
+    status: MemoryStatus
+    key: str
+    value: str
+    reasoning: str
+    tags: tuple[str, ...]
+    info: Mapping[str, JsonValue]
+    details: Mapping[str, JsonValue]
+    weight: float
+    confidence: float
+    conversation_id: str
+    source_role: SourceRole
+    speaker: str | None
+    told_at: datetime
+    fingerprint: str
+    memory_time: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """What a memory inherits from the request that its messages came with."""
 
@@ -83,6 +156,8 @@ class Provenance:
     app_id: str | None = None
     agent_id: str | None = None
     info: Mapping[str, JsonValue] = field(default_factory=dict)
+    related_ids: tuple[str, ...] = ()
+    """Every user and agent that took part in the conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +170,13 @@ class NewMemory:
     value: str
     index_text: str
     source_ids: tuple[UUID, ...]
-    source_role: Role
+    source_role: SourceRole
     told_at: datetime
     context_text: str = ""
+    details: Mapping[str, JsonValue] = field(default_factory=dict)
+    """What the memory's kind has beyond text: `memories.schemas` has a shape for each kind."""
+    weight: float = 1.0
+    """More than 1 for what corrects others: recall prefers it."""
     speaker: str | None = None
     tags: tuple[str, ...] = ()
     reasoning: str = ""

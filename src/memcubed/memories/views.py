@@ -1,6 +1,7 @@
 """Memory views in requests."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from pydantic import ValidationInfo
 
@@ -18,8 +19,10 @@ def check_views(value: object, field: ValidationInfo) -> object:
     return value
 
 
-def kinds_of(views: Iterable[MemoryView] | None) -> frozenset[MemoryKind]:
-    """The kinds that these views ask for; every kind when none were given."""
-    if views is None:
-        return frozenset(MemoryKind)
+DEFAULT_VIEWS: Final = (MemoryView.DETAIL_FACTUAL, MemoryView.PREFERENCE, MemoryView.TOOL_MEMORY)
+"""What is made of messages when a request does not say: what needs neither configuration nor further model calls."""
+
+
+def kinds_of(views: Iterable[MemoryView]) -> frozenset[MemoryKind]:
+    """The kinds that these views ask for."""
     return frozenset(kind for view in views for kind in view.kinds)

@@ -1,10 +1,8 @@
 """What a message is, inside the service."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 from uuid import UUID
 
 
@@ -15,14 +13,6 @@ class Role(StrEnum):
     ASSISTANT = "assistant"
     SYSTEM = "system"
     TOOL = "tool"
-
-
-_BY_TRUST: Final = (Role.USER, Role.SYSTEM, Role.ASSISTANT, Role.TOOL)
-
-
-def least_trusted(roles: Iterable[Role]) -> Role:
-    """The role that a memory made from messages of these roles comes from; a user's when there are none."""
-    return max(roles, key=_BY_TRUST.index, default=Role.USER)
 
 
 @dataclass(frozen=True, slots=True)

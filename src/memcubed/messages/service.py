@@ -11,7 +11,7 @@ from memcubed.errors import InputTooLongError, RequestTooLargeError
 from memcubed.language.tokens import estimate_tokens
 from memcubed.memories.model import Provenance
 from memcubed.memories.service import MemoryService
-from memcubed.memories.views import kinds_of
+from memcubed.memories.views import DEFAULT_VIEWS, kinds_of
 from memcubed.messages.model import Turn
 from memcubed.messages.reading import read_turns
 from memcubed.messages.repository import MessageRepository, StoredMessage
@@ -96,7 +96,8 @@ class MessageService:
             agent_id=agent_ids[0] if len(agent_ids) == 1 else None,
             tags=tuple(request.tags),
             info=request.info,
-            kinds=kinds_of(request.allow_memory_view),
+            kinds=kinds_of(DEFAULT_VIEWS if request.allow_memory_view is None else request.allow_memory_view),
+            related_ids=(*_as_list(request.user_id), *agent_ids),
         )
         payloads = [message.model_dump(mode="json", exclude_unset=True) for message in request.messages]
         async with self._database.transaction(project_id) as connection:
@@ -105,7 +106,12 @@ class MessageService:
             )
             if task.is_new:
                 provenance = Provenance(
-                    task.id, options.conversation_id, options.app_id, options.agent_id, info=options.info
+                    task.id,
+                    options.conversation_id,
+                    options.app_id,
+                    options.agent_id,
+                    options.info,
+                    options.related_ids,
                 )
                 repository = MessageRepository(connection, project_id)
                 async with pipelined(connection):

@@ -10,9 +10,9 @@ import structlog
 
 from memcubed.clock import Clock
 from memcubed.errors import ProviderError
-from memcubed.memories.model import KnownMemory, MemoryKind, MemoryLayer, NewMemory, Provenance
+from memcubed.memories.model import KnownMemory, MemoryKind, MemoryLayer, NewMemory, Provenance, least_trusted
 from memcubed.memories.service import MemoryService
-from memcubed.messages.model import Turn, least_trusted
+from memcubed.messages.model import Turn
 from memcubed.production.embedding import EmbeddingService
 from memcubed.production.model import Draft, Extraction, ExtractionRequest, Extractor
 from memcubed.production.repository import TaskRepository
@@ -153,7 +153,9 @@ class ProductionService:
         new: Sequence[NewMemory],
         extraction: Extraction,
     ) -> None:
-        provenance = Provenance(task_id, options.conversation_id, options.app_id, options.agent_id, options.info)
+        provenance = Provenance(
+            task_id, options.conversation_id, options.app_id, options.agent_id, options.info, options.related_ids
+        )
         async with self._database.transaction(project_id) as connection:
             repository = TaskRepository(connection, project_id)
             if await repository.find_share_status(cube_id, task_id, lock=True) != TaskStatus.RUNNING:

@@ -43,6 +43,7 @@ class TaskOptions:
     tags: tuple[str, ...] = ()
     info: Mapping[str, JsonValue] = field(default_factory=dict)
     kinds: frozenset[MemoryKind] = frozenset(MemoryKind)
+    related_ids: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, JsonValue]:
         """As it is stored with the task."""
@@ -53,12 +54,14 @@ class TaskOptions:
             "tags": list(self.tags),
             "info": dict(self.info),
             "kinds": [kind.value for kind in sorted(self.kinds)],
+            "related_ids": list(self.related_ids),
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, JsonValue]) -> "TaskOptions":
         """The inverse of `to_json`."""
         tags, info, kinds = stored["tags"], stored["info"], stored["kinds"]
+        related_ids = stored.get("related_ids")
         app_id, agent_id = stored["app_id"], stored["agent_id"]
         return cls(
             conversation_id=str(stored["conversation_id"]),
@@ -67,6 +70,7 @@ class TaskOptions:
             tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
             info=info if isinstance(info, dict) else {},
             kinds=frozenset(MemoryKind(str(kind)) for kind in kinds) if isinstance(kinds, list) else frozenset(),
+            related_ids=tuple(str(id_) for id_ in related_ids) if isinstance(related_ids, list) else (),
         )
 
 

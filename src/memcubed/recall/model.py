@@ -1,15 +1,10 @@
 """What recall looks for and finds, inside the service."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from uuid import UUID
 
-from pydantic import JsonValue
-
-from memcubed.memories.model import MemoryKind, MemoryLayer
-from memcubed.messages.model import Role
+from memcubed.memories.model import StoredMemory
 
 
 class Arm(StrEnum):
@@ -23,17 +18,7 @@ class Arm(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A message that a memory was made from."""
-
-    message_id: UUID
-    role: Role
-    content: str
-    chat_time: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(StoredMemory):
     """A memory that may matter, with what each arm says of it.
 
     `cosine` is None when the memory has no vector yet. `lexical` is its BM25 as a share of the most that the query
@@ -41,25 +26,7 @@ class Candidate:
     `place` its number among the memories of its conversation.
     """
 
-    id: UUID
-    kind: MemoryKind
-    layer: MemoryLayer
-    key: str
-    value: str
-    reasoning: str
-    tags: tuple[str, ...]
-    info: Mapping[str, JsonValue]
-    confidence: float
-    conversation_id: str
-    source_role: Role
-    speaker: str | None
-    told_at: datetime
     place: int
-    fingerprint: str
-    memory_time: datetime | None
-    created_at: datetime
-    updated_at: datetime
-    sources: tuple[Source, ...]
     cosine: float | None
     lexical: float
     around: float

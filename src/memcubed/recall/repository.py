@@ -7,11 +7,11 @@ from uuid import UUID
 
 import structlog
 
-from memcubed.memories.model import MemoryKind, MemoryLayer
+from memcubed.memories.model import MemoryKind, MemoryLayer, MemoryStatus, Source, SourceRole
 from memcubed.messages.model import Role
 from memcubed.providers.embeddings import Vector
 from memcubed.recall.large import LARGE
-from memcubed.recall.model import Candidate, Found, Source
+from memcubed.recall.model import Candidate, Found
 from memcubed.recall.ranking import LEXICAL_SHRINK, NEIGHBOUR_FLOOR, Weights
 from memcubed.recall.sql import SEARCH, SERVER_SETTINGS
 from memcubed.store.session import Database, Row
@@ -130,14 +130,17 @@ def _candidate(row: Row) -> Candidate:
         id=row["id"],
         kind=MemoryKind(row["kind"]),
         layer=MemoryLayer(row["layer"]),
+        status=MemoryStatus(row["status"]),
         key=row["key"],
         value=row["value"],
         reasoning=row["reasoning"],
         tags=tuple(row["tags"]),
         info=row["info"],
+        details=row["details"],
+        weight=row["weight"],
         confidence=round(row["confidence"], 4),
         conversation_id=row["conversation_id"],
-        source_role=Role(row["source_role"]),
+        source_role=SourceRole(row["source_role"]),
         speaker=row["speaker"],
         told_at=row["told_at"],
         place=row["place"],

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator, model_validator
 from pydantic.config import JsonDict
 
 from memcubed.contract.request import AgentId, Count, Flag, OptionalConversationId, Relativity, RequestModel, UserId
 from memcubed.errors import InvalidRequestError, MissingFieldError
-from memcubed.memories.model import MemoryKind, MemoryLayer, MemoryStatus, MemoryView
-from memcubed.memories.views import check_views
-from memcubed.messages.model import Role
+from memcubed.memories.model import MemoryKind, MemoryView
+from memcubed.memories.schemas import MemoryLists
+from memcubed.memories.views import check_views, kinds_of
 from memcubed.recall.model import Arm
 
 MAX_LIMIT: Final = 25
@@ -42,8 +42,14 @@ class SearchRequest(RequestModel):
     """At most 25 preferences."""
     relativity: Relativity = DEFAULT_RELATIVITY
     """Leave out what is less relevant than this; 0 turns the threshold off."""
+    include_tool_memory: Flag = False
+    tool_memory_limit_number: Count = 6
+    """At most 25 tool memories."""
+    include_skill: Flag = False
+    skill_limit_number: Count = 6
+    """At most 25 skills."""
     include_memory_view: Annotated[list[MemoryView] | None, BeforeValidator(check_views)] = None
-    """Which kinds come back; absent: facts, and preferences unless include_preference is false."""
+    """Which kinds come back; absent: facts, and those that the include_ fields say."""
 
     filter: dict[str, Any] | None = None
     """Not there yet: a filter is refused rather than left out of account."""
@@ -66,11 +72,11 @@ class SearchRequest(RequestModel):
             raise InvalidRequestError("filter is not supported yet; leave it out.")
         return conditions
 
-    @field_validator("memory_limit_number", "preference_limit_number")
+    @field_validator("memory_limit_number", "preference_limit_number", "tool_memory_limit_number", "skill_limit_number")
     @classmethod
-    def _within_limit(cls, number: int) -> int:
+    def _within_limit(cls, number: int, field: ValidationInfo) -> int:
         if not 0 <= number <= MAX_LIMIT:
-            raise InvalidRequestError(f"memory_limit_number and preference_limit_number must be from 0 to {MAX_LIMIT}.")
+            raise InvalidRequestError(f"{field.field_name} must be from 0 to {MAX_LIMIT}.")
         return number
 
     @model_validator(mode="after")
@@ -83,55 +89,14 @@ class SearchRequest(RequestModel):
     def kinds(self) -> frozenset[MemoryKind]:
         """The kinds of memory asked for."""
         if self.include_memory_view is not None:
-            return frozenset(kind for view in self.include_memory_view for kind in view.kinds)
-        if self.include_preference:
-            return frozenset(MemoryKind)
-        return frozenset({MemoryKind.FACT})
-
-
-class SourceDetail(BaseModel):
-    """A message that a memory was made from."""
-
-    message_id: str
-    role: Role
-    content: str
-    chat_time: int
-
-
-class MemoryDetail(BaseModel):
-    """A fact. Times are epoch milliseconds."""
-
-    id: str
-    memory_key: str
-    memory_value: str
-    memory_type: MemoryLayer
-    create_time: int
-    update_time: int
-    conversation_id: str
-    status: MemoryStatus
-    confidence: float
-    tags: list[str]
-    relativity: float
-    memory_time: int | None = None
-    sources: list[SourceDetail]
-    info: dict[str, Any]
-    folded_ids: list[str] | None = None
-    """Memories of the same place in the conversation whose text `memory_value` holds as well."""
-
-
-class PreferenceDetail(BaseModel):
-    """A preference, stated or inferred, with the reason for believing it. Times are epoch milliseconds."""
-
-    id: str
-    preference: str
-    preference_type: MemoryKind
-    reasoning: str
-    create_time: int
-    update_time: int
-    conversation_id: str
-    status: MemoryStatus
-    relativity: float
-    sources: list[SourceDetail]
+            return kinds_of(self.include_memory_view)
+        views = {
+            MemoryView.DETAIL_FACTUAL: True,
+            MemoryView.PREFERENCE: self.include_preference,
+            MemoryView.TOOL_MEMORY: self.include_tool_memory,
+            MemoryView.SKILL: self.include_skill,
+        }
+        return kinds_of(view for view, is_wanted in views.items() if is_wanted)
 
 
 class TraceDetail(BaseModel):
@@ -143,15 +108,8 @@ class TraceDetail(BaseModel):
     parts: dict[str, float]
 
 
-class SearchData(BaseModel):
+class SearchData(MemoryLists):
     """What was recalled, each list from the most relevant down."""
 
-    memory_detail_list: list[MemoryDetail]
-    preference_detail_list: list[PreferenceDetail]
-    tool_memory_detail_list: list[dict[str, Any]] = Field(default_factory=list)
-    skill_detail_list: list[dict[str, Any]] = Field(default_factory=list)
-    event_detail_list: list[dict[str, Any]] = Field(default_factory=list)
-    profile_detail_list: list[dict[str, Any]] = Field(default_factory=list)
-    preference_note: str
     trace: list[TraceDetail] | None = None
     """With `trace`: every candidate, returned or not."""

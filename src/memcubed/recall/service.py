@@ -7,45 +7,43 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 from uuid import UUID
 
 import numpy as np
 import structlog
 from prometheus_client import CollectorRegistry, Histogram
 
-from memcubed.clock import Clock, epoch_milliseconds
+from memcubed.clock import Clock
 from memcubed.errors import InputTooLongError, ProviderError
-from memcubed.language.detect import Language, detect
+from memcubed.language.detect import detect
 from memcubed.language.tokens import estimate_tokens
 from memcubed.language.words import query_tokens
-from memcubed.memories.model import MemoryStatus
+from memcubed.memories.model import MemoryKind, MemoryView, StoredMemory
+from memcubed.memories.notes import preference_note
+from memcubed.memories.schemas import (
+    MemoryDetail,
+    SourceDetail,
+    event_detail,
+    fact_detail,
+    preference_detail,
+    profile_detail,
+    skill_detail,
+    tool_memory_detail,
+)
 from memcubed.projects.model import Project
 from memcubed.providers.embeddings import Embedder, Vector
 from memcubed.recall.calibration import Ranked, relativities
 from memcubed.recall.calibrations import CalibrationService
 from memcubed.recall.diversity import diversify
 from memcubed.recall.folding import Folded, fold
-from memcubed.recall.model import Calibration, Candidate, Found, Source
+from memcubed.recall.model import Calibration, Candidate, Found
 from memcubed.recall.question import Question
 from memcubed.recall.ranking import Weights, rank
 from memcubed.recall.repository import RecallRepository
 from memcubed.recall.reranking import Reranking
 from memcubed.recall.rewriting import QueryRewriter, blend
-from memcubed.recall.schemas import MemoryDetail, PreferenceDetail, SearchData, SearchRequest, SourceDetail, TraceDetail
+from memcubed.recall.schemas import MAX_LIMIT, SearchData, SearchRequest, TraceDetail
 from memcubed.store.cubes import Cube, CubeKind, public_cube
-
-_PREFERENCE_NOTES: Final = {
-    Language.ZH: (
-        "以上偏好中，explicit_preference 是用户明确说过的，implicit_preference 是根据对话推断的。"
-        "请优先满足用户当前的要求；其次是明确的偏好；推断的偏好仅供参考，若与当前要求冲突，以当前要求为准。"
-    ),
-    Language.EN: (
-        "Of these preferences, explicit_preference was stated by the user and implicit_preference was inferred from "
-        "the conversation. Follow the user's current request first, stated preferences second; take inferred ones as "
-        "hints only, and where they conflict with the current request, follow the request."
-    ),
-}
 
 log = structlog.get_logger(__name__)
 
@@ -175,13 +173,22 @@ def _cubes(project_id: UUID, request: SearchRequest) -> list[UUID]:
 
 def _answer(request: SearchRequest, ranked: Sequence[Ranked]) -> SearchData:
     relevant = [one for one in ranked if one.relativity >= request.relativity]
-    facts = [one for one in relevant if not one.scored.candidate.kind.is_preference]
-    preferences = [one for one in relevant if one.scored.candidate.kind.is_preference]
-    preferences = preferences[: request.preference_limit_number]
+
+    def best(view: MemoryView, limit: int) -> list[tuple[StoredMemory, float]]:
+        of_kind = [one for one in relevant if one.scored.candidate.kind in view.kinds]
+        return [(one.scored.candidate, one.relativity) for one in of_kind[:limit]]
+
+    facts = [one for one in relevant if one.scored.candidate.kind is MemoryKind.FACT]
+    preferences = best(MemoryView.PREFERENCE, request.preference_limit_number)
+    tools = best(MemoryView.TOOL_MEMORY, request.tool_memory_limit_number)
     return SearchData(
         memory_detail_list=[_fact(one) for one in fold(facts, request.memory_limit_number)],
-        preference_detail_list=[_preference(one) for one in preferences],
-        preference_note=_PREFERENCE_NOTES[detect(request.query)] if preferences else "",
+        preference_detail_list=[preference_detail(*one) for one in preferences],
+        tool_memory_detail_list=[tool_memory_detail(*one) for one in tools],
+        skill_detail_list=[skill_detail(*one) for one in best(MemoryView.SKILL, request.skill_limit_number)],
+        event_detail_list=[event_detail(*one) for one in best(MemoryView.EVENT, request.memory_limit_number)],
+        profile_detail_list=[profile_detail(*one) for one in best(MemoryView.PROFILE, MAX_LIMIT)],
+        preference_note=preference_note(detect(request.query)) if preferences else "",
         trace=[_trace(one) for one in ranked] if request.trace else None,
     )
 
@@ -190,38 +197,12 @@ def _fact(folded: Folded) -> MemoryDetail:
     memory = folded.best.scored.candidate
     others = [str(member.id) for member in folded.members if member.id != memory.id]
     sources = {source.message_id: source for member in folded.members for source in member.sources}
-    return MemoryDetail(
-        id=str(memory.id),
-        memory_key=memory.key,
-        memory_value=folded.value,
-        memory_type=memory.layer,
-        create_time=epoch_milliseconds(memory.created_at),
-        update_time=epoch_milliseconds(memory.updated_at),
-        conversation_id=memory.conversation_id,
-        status=MemoryStatus.ACTIVATED,
-        confidence=memory.confidence,
-        tags=list(memory.tags),
-        relativity=folded.best.relativity,
-        memory_time=None if memory.memory_time is None else epoch_milliseconds(memory.memory_time),
-        sources=[_source(source) for source in sources.values()],
-        info=dict(memory.info),
-        folded_ids=others or None,
-    )
-
-
-def _preference(ranked: Ranked) -> PreferenceDetail:
-    memory = ranked.scored.candidate
-    return PreferenceDetail(
-        id=str(memory.id),
-        preference=memory.value,
-        preference_type=memory.kind,
-        reasoning=memory.reasoning,
-        create_time=epoch_milliseconds(memory.created_at),
-        update_time=epoch_milliseconds(memory.updated_at),
-        conversation_id=memory.conversation_id,
-        status=MemoryStatus.ACTIVATED,
-        relativity=ranked.relativity,
-        sources=[_source(source) for source in memory.sources],
+    return fact_detail(memory, folded.best.relativity).model_copy(
+        update={
+            "memory_value": folded.value,
+            "sources": [SourceDetail.of(source) for source in sources.values()],
+            "folded_ids": others or None,
+        }
     )
 
 
@@ -231,13 +212,4 @@ def _trace(ranked: Ranked) -> TraceDetail:
         score=round(ranked.scored.score, 4),
         relativity=ranked.relativity,
         parts={name: round(value, 4) for name, value in ranked.scored.parts.items()},
-    )
-
-
-def _source(source: Source) -> SourceDetail:
-    return SourceDetail(
-        message_id=str(source.message_id),
-        role=source.role,
-        content=source.content,
-        chat_time=epoch_milliseconds(source.chat_time),
     )

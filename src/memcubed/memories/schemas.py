@@ -1,0 +1,281 @@
+"""The shapes of memories in answers, one for each list. Times are epoch milliseconds."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from memcubed.clock import epoch_milliseconds
+from memcubed.memories.model import MemoryKind, MemoryLayer, MemoryStatus, Source, StoredMemory
+from memcubed.messages.model import Role
+
+
+class SourceDetail(BaseModel):
+    """A message that a memory was made from."""
+
+    message_id: str
+    role: Role
+    content: str
+    chat_time: int
+
+    @classmethod
+    def of(cls, source: Source) -> "SourceDetail":
+        """The message, as answers show it."""
+        return cls(
+            message_id=str(source.message_id),
+            role=source.role,
+            content=source.content,
+            chat_time=epoch_milliseconds(source.chat_time),
+        )
+
+
+class _Detail(BaseModel):
+    """What the memories of every kind have. `relativity` is there when a search found it."""
+
+    id: str
+    create_time: int
+    update_time: int
+    conversation_id: str
+    status: MemoryStatus
+    relativity: float | None = None
+
+
+class MemoryDetail(_Detail):
+    """A fact."""
+
+    memory_key: str
+    memory_value: str
+    memory_type: MemoryLayer
+    confidence: float
+    tags: list[str]
+    memory_time: int | None = None
+    sources: list[SourceDetail]
+    info: dict[str, Any]
+    folded_ids: list[str] | None = None
+    """Memories of the same place in the conversation whose text `memory_value` holds as well."""
+
+
+class PreferenceDetail(_Detail):
+    """A preference, stated or inferred, with the reason for believing it."""
+
+    preference: str
+    preference_type: MemoryKind
+    reasoning: str
+    sources: list[SourceDetail]
+    info: dict[str, Any]
+
+
+class ToolUse(BaseModel):
+    """How calls of a tool went. `success_rate` is from 0 to 1."""
+
+    used_tool: str
+    error_type: str | None = None
+    success_rate: float
+    tool_experience: str = ""
+
+
+class ToolMemoryDetail(_Detail):
+    """What a tool is (ToolSchemaMemory), or how calls of it went (ToolTrajectoryMemory)."""
+
+    tool_type: str
+    tool_value: str
+    tool_used_status: list[ToolUse]
+    experience: str
+    sources: list[SourceDetail]
+    info: dict[str, Any]
+
+
+class SkillValue(BaseModel):
+    """How something is done."""
+
+    name: str
+    description: str
+    procedure: str = ""
+    experience: list[str] = Field(default_factory=list)
+    preference: list[str] = Field(default_factory=list)
+    examples: list[str] = Field(default_factory=list)
+    script: dict[str, Any] = Field(default_factory=dict)
+    others: dict[str, Any] = Field(default_factory=dict)
+
+
+class SkillDetail(_Detail):
+    """A skill, uploaded or distilled from tasks. `skill_url` downloads it, with the API key."""
+
+    skill_value: SkillValue
+    skill_url: str | None
+    skill_type: str
+    confidence: float
+    tags: list[str]
+    info: dict[str, Any]
+
+
+class EventDetail(_Detail):
+    """Something that happened or will, with when, where and who."""
+
+    event_key: str
+    event_value: str
+    event_type: str = "EventMemory"
+    event_time: list[str]
+    event_location: list[str]
+    event_roles: list[str]
+    sources: list[SourceDetail]
+    info: dict[str, Any]
+
+
+class ProfileDetail(_Detail):
+    """A field of a profile; `memory` reads `Group.Field: value`."""
+
+    memory: str
+    memory_type: str = "ProfileMemory"
+    template_id: str
+    profile_category: str
+    profile_field: str
+    profile_path: str
+    confidence: float
+    algorithm_updatable: bool
+
+
+AnyDetail = MemoryDetail | PreferenceDetail | ToolMemoryDetail | SkillDetail | EventDetail | ProfileDetail
+
+
+class MemoryLists(BaseModel):
+    """Memories by kind."""
+
+    memory_detail_list: list[MemoryDetail]
+    preference_detail_list: list[PreferenceDetail]
+    tool_memory_detail_list: list[ToolMemoryDetail]
+    skill_detail_list: list[SkillDetail]
+    event_detail_list: list[EventDetail]
+    profile_detail_list: list[ProfileDetail]
+    preference_note: str = ""
+    """How a model should weigh the preferences."""
+
+
+_TOOL_TYPES = {MemoryKind.TOOL_SCHEMA: "ToolSchemaMemory", MemoryKind.TOOL_TRAJECTORY: "ToolTrajectoryMemory"}
+
+
+def fact_detail(memory: StoredMemory, relativity: float | None = None) -> MemoryDetail:
+    """A fact as answers show it."""
+    return MemoryDetail(
+        **_common(memory, relativity),
+        memory_key=memory.key,
+        memory_value=memory.value,
+        memory_type=memory.layer,
+        confidence=memory.confidence,
+        tags=list(memory.tags),
+        memory_time=None if memory.memory_time is None else epoch_milliseconds(memory.memory_time),
+        sources=_sources(memory),
+        info=dict(memory.info),
+    )
+
+
+def preference_detail(memory: StoredMemory, relativity: float | None = None) -> PreferenceDetail:
+    """A preference as answers show it."""
+    return PreferenceDetail(
+        **_common(memory, relativity),
+        preference=memory.value,
+        preference_type=memory.kind,
+        reasoning=memory.reasoning,
+        sources=_sources(memory),
+        info=dict(memory.info),
+    )
+
+
+def tool_memory_detail(memory: StoredMemory, relativity: float | None = None) -> ToolMemoryDetail:
+    """A tool memory as answers show it; `details` holds `used` (ToolUse objects) and `experience`."""
+    return ToolMemoryDetail(
+        **_common(memory, relativity),
+        tool_type=_TOOL_TYPES[memory.kind],
+        tool_value=memory.value,
+        tool_used_status=[ToolUse.model_validate(use) for use in _list(memory, "used")],
+        experience=_text(memory, "experience"),
+        sources=_sources(memory),
+        info=dict(memory.info),
+    )
+
+
+def skill_detail(memory: StoredMemory, relativity: float | None = None) -> SkillDetail:
+    """A skill as answers show it; `details` holds `skill` (a SkillValue), `url` and `type`."""
+    url = memory.details.get("url")
+    return SkillDetail(
+        **_common(memory, relativity),
+        skill_value=SkillValue.model_validate(memory.details.get("skill")),
+        skill_url=None if url is None else str(url),
+        skill_type=_text(memory, "type"),
+        confidence=memory.confidence,
+        tags=list(memory.tags),
+        info=dict(memory.info),
+    )
+
+
+def event_detail(memory: StoredMemory, relativity: float | None = None) -> EventDetail:
+    """An event as answers show it; `details` holds the lists `time`, `location` and `roles`."""
+    return EventDetail(
+        **_common(memory, relativity),
+        event_key=memory.key,
+        event_value=memory.value,
+        event_time=[str(time) for time in _list(memory, "time")],
+        event_location=[str(place) for place in _list(memory, "location")],
+        event_roles=[str(role) for role in _list(memory, "roles")],
+        sources=_sources(memory),
+        info=dict(memory.info),
+    )
+
+
+def profile_detail(memory: StoredMemory, relativity: float | None = None) -> ProfileDetail:
+    """A profile's field as answers show it; `details` holds `template_id`, the list `path`, `algorithm_updatable`."""
+    path = [str(part) for part in _list(memory, "path")]
+    return ProfileDetail(
+        **_common(memory, relativity),
+        memory=f"{'.'.join(path)}: {memory.value}",
+        template_id=_text(memory, "template_id"),
+        profile_category=path[0] if len(path) > 1 else "",
+        profile_field=path[-1] if path else "",
+        profile_path=".".join(path),
+        confidence=memory.confidence,
+        algorithm_updatable=memory.details.get("algorithm_updatable") is not False,
+    )
+
+
+def detail(memory: StoredMemory) -> AnyDetail:
+    """A memory in its kind's shape."""
+    shape: Callable[[StoredMemory], AnyDetail]
+    match memory.kind:
+        case MemoryKind.FACT:
+            shape = fact_detail
+        case MemoryKind.EXPLICIT_PREFERENCE | MemoryKind.IMPLICIT_PREFERENCE:
+            shape = preference_detail
+        case MemoryKind.TOOL_SCHEMA | MemoryKind.TOOL_TRAJECTORY:
+            shape = tool_memory_detail
+        case MemoryKind.SKILL:
+            shape = skill_detail
+        case MemoryKind.EVENT:
+            shape = event_detail
+        case MemoryKind.PROFILE:
+            shape = profile_detail
+    return shape(memory)
+
+
+def _common(memory: StoredMemory, relativity: float | None) -> dict[str, Any]:
+    return {
+        "id": str(memory.id),
+        "create_time": epoch_milliseconds(memory.created_at),
+        "update_time": epoch_milliseconds(memory.updated_at),
+        "conversation_id": memory.conversation_id,
+        "status": memory.status,
+        "relativity": relativity,
+    }
+
+
+def _sources(memory: StoredMemory) -> list[SourceDetail]:
+    return [SourceDetail.of(source) for source in memory.sources]
+
+
+def _list(memory: StoredMemory, name: str) -> Sequence[Any]:
+    value = memory.details.get(name)
+    return value if isinstance(value, list) else []
+
+
+def _text(memory: StoredMemory, name: str) -> str:
+    value = memory.details.get(name)
+    return "" if value is None else str(value)
