@@ -5,10 +5,13 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
 
 from memcubed.http.failures import install_failures
 from memcubed.http.limits import BodyLimit
+from memcubed.http.openapi import install_openapi
+from memcubed.http.probes import probe_routes
 from memcubed.http.requests import RequestLog
 
 BASE_PATH: Final = "/api/openmem/v1"
@@ -26,7 +29,8 @@ def create_app(
     max_request_bytes: int,
 ) -> FastAPI:
     """The application, without anything started."""
-    app = FastAPI(
+    # Its pages at /docs and /redoc load nothing from elsewhere.
+    app = FastAPIOffline(
         title="memcubed",
         version=version,
         summary="A memory service for AI applications: conversations in, memories out.",
@@ -34,8 +38,10 @@ def create_app(
     )
     for router in routers:
         app.include_router(router, prefix=BASE_PATH)
+    app.include_router(probe_routes(), prefix=BASE_PATH)
     app.include_router(health)
     install_failures(app)
+    install_openapi(app)
     app.add_middleware(BodyLimit, max_bytes=max_request_bytes)
     app.add_middleware(RequestLog, registry=registry)
     return app
