@@ -11,6 +11,9 @@ from memcubed.messages.model import Turn
 
 _UTC: Final = ZoneInfo("UTC")
 
+STATED_KINDS: Final = frozenset({MemoryKind.FACT, MemoryKind.EXPLICIT_PREFERENCE, MemoryKind.IMPLICIT_PREFERENCE})
+"""What extractors read out of what was said; memories of other kinds come about otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExtractionRequest:
@@ -26,7 +29,7 @@ class ExtractionRequest:
     vocabulary: tuple[str, ...] = ()
     known: tuple[KnownMemory, ...] = ()
     timezone: ZoneInfo = _UTC
-    kinds: frozenset[MemoryKind] = frozenset(MemoryKind)
+    kinds: frozenset[MemoryKind] = STATED_KINDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from memcubed.memories.model import KnownMemory, MemoryKind, MemoryLayer, NewMem
 from memcubed.memories.service import MemoryService
 from memcubed.messages.model import Turn
 from memcubed.production.embedding import EmbeddingService
-from memcubed.production.model import Draft, Extraction, ExtractionRequest, Extractor
+from memcubed.production.model import STATED_KINDS, Draft, Extraction, ExtractionRequest, Extractor
 from memcubed.production.repository import TaskRepository
 from memcubed.production.tasks import TaskOptions, TaskStatus
 from memcubed.providers.embeddings import Embedder, Vector
@@ -75,7 +75,7 @@ class ProductionService:
                 vocabulary=work.options.tags,
                 known=tuple(await self._known(project_id, cube_id, work.turns)),
                 timezone=timezone,
-                kinds=work.options.kinds,
+                kinds=work.options.kinds & STATED_KINDS,
             )
         )
         new, are_embedded = await self._embed(extraction.drafts, work.turns)

@@ -13,7 +13,7 @@ from memcubed.messages.model import Turn
 from memcubed.production.llm.options import find_choice
 from memcubed.production.llm.turn_dates import relative_dates
 from memcubed.production.llm.windows import Window, last_turns
-from memcubed.production.model import ExtractionRequest
+from memcubed.production.model import STATED_KINDS, ExtractionRequest
 
 PROMPT_VERSION = "extract.v1"
 
@@ -128,7 +128,7 @@ _TASK = {
 def _task(request: ExtractionRequest, language: Language) -> str:
     chinese = language is Language.ZH
     task = _TASK[language]
-    if request.kinds != frozenset(MemoryKind):
+    if request.kinds != STATED_KINDS:
         names = ", ".join(_KIND_NAMES[kind] for kind in MemoryKind if kind in request.kinds)
         task += f"只要这些 kind：{names}。" if chinese else f" Only of these kinds: {names}."
     return task
