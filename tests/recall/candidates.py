@@ -8,6 +8,7 @@ from memcubed.messages.model import Role
 from memcubed.recall.model import Candidate
 
 NOW = datetime(2025, 6, 10, 12, tzinfo=UTC)
+CUBE = UUID(int=1)
 
 
 def candidate(
@@ -26,6 +27,7 @@ def candidate(
     id_: UUID | None = None,
 ) -> Candidate:
     return Candidate(
+        cube_id=CUBE,
         id=id_ or uuid4(),
         kind=kind,
         layer=MemoryLayer.LONG_TERM,

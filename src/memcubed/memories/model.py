@@ -124,6 +124,7 @@ class Source:
 class StoredMemory:
     """A memory as it stands in its cube. `details` is what its kind has beyond text."""
 
+    cube_id: UUID
     id: UUID
     kind: MemoryKind
     layer: MemoryLayer

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, func, literal, select, update
+from sqlalchemy import Row, and_, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,11 +19,16 @@ from memcubed.memories.model import (
     MemoryStatus,
     NewMemory,
     Provenance,
+    StoredMemory,
     Unembedded,
 )
+from memcubed.memories.rewriting import Rewrite
 from memcubed.providers.embeddings import Vector
 from memcubed.store.tables import memories, memory_sources, memory_vectors, memory_versions
 from memcubed.store.words import to_tsvector
+
+CREATED: Final = "created"
+"""The reason of every memory's first version."""
 
 _MANY: Final = 20
 """From so many memories on, cutting them into words takes long enough to be done in a thread."""
@@ -54,7 +59,7 @@ class MemoryRepository:
         if rows:
             await self._connection.execute(insert(memories), rows)
         if space is not None:
-            await self.add_vectors(vectors, space)
+            await self._insert_vectors(vectors, space)
         await self.add_sources(sources)
         if settled:
             await self._connection.execute(insert(memory_versions), [self._first_version(row) for row in settled])
@@ -68,8 +73,6 @@ class MemoryRepository:
     def _row(
         self, id_: UUID, memory: NewMemory, provenance: Provenance, extractor: str, now: datetime
     ) -> dict[str, Any]:
-        # What a memory says itself counts twice, what stood around it once.
-        words = tokens(memory.index_text) * 2 + tokens(memory.context_text)
         return {
             **self._place,
             "id": id_,
@@ -80,12 +83,9 @@ class MemoryRepository:
             "key": memory.key,
             "value": memory.value,
             "reasoning": memory.reasoning,
-            "index_text": memory.index_text,
-            "context_text": memory.context_text,
+            **_indexed(memory.index_text, memory.context_text),
             "source_role": memory.source_role.value,
             "speaker": memory.speaker,
-            "words": to_tsvector(words),
-            "word_count": len(words),
             "tags": list(memory.tags),
             "info": dict(provenance.info),
             "details": dict(memory.details),
@@ -111,12 +111,29 @@ class MemoryRepository:
             "key": row["key"],
             "value": row["value"],
             "reasoning": row["reasoning"],
-            "reason": "created",
+            "reason": CREATED,
             "created_at": row["created_at"],
         }
 
-    async def add_vectors(self, vectors: Sequence[tuple[UUID, Vector]], space: str) -> None:
-        """Give memories their vectors in a space; those that have one keep it."""
+    async def add_vectors(self, vectors: Sequence[tuple[Unembedded, Vector]], space: str) -> None:
+        """Give memories their vectors in a space, unless they have one, were deleted or say something else by now."""
+        current = await self._connection.execute(
+            select(memories.c.id, memories.c.index_text)
+            .where(
+                memories.c.project_id == self._project_id,
+                memories.c.cube_id == self._cube_id,
+                memories.c.id.in_([memory.id for memory, _ in vectors]),
+            )
+            .order_by(memories.c.id)
+            # a memory that is being rewritten at this moment is waited for
+            .with_for_update(read=True)
+        )
+        texts = {row.id: row.index_text for row in current}
+        await self._insert_vectors(
+            [(memory.id, vector) for memory, vector in vectors if texts.get(memory.id) == memory.index_text], space
+        )
+
+    async def _insert_vectors(self, vectors: Sequence[tuple[UUID, Vector]], space: str) -> None:
         if vectors:
             await self._connection.execute(
                 insert(memory_vectors).on_conflict_do_nothing(),
@@ -134,15 +151,108 @@ class MemoryRepository:
     async def find_settled(self, fingerprints: Sequence[str]) -> dict[str, UUID]:
         """Which of these fingerprints the cube holds already as an activated, settled memory."""
         rows = await self._connection.execute(
-            select(memories.c.fingerprint, memories.c.id).where(
+            select(memories.c.fingerprint, memories.c.id)
+            .where(
                 memories.c.project_id == self._project_id,
                 memories.c.cube_id == self._cube_id,
                 memories.c.fingerprint.in_(fingerprints),
                 memories.c.status == MemoryStatus.ACTIVATED,
                 memories.c.layer != MemoryLayer.WORKING,
             )
+            # nobody deletes them before this transaction has ended
+            .with_for_update(read=True, key_share=True)
         )
         return {row.fingerprint: row.id for row in rows}
+
+    async def rewrite(
+        self, before: StoredMemory, change: Rewrite, *, reason: str, vector: Vector | None, space: str, now: datetime
+    ) -> bool:
+        """Change a memory and add to its history; False when it is no longer as it was in `before`."""
+        is_it = (
+            memories.c.project_id == self._project_id,
+            memories.c.cube_id == self._cube_id,
+            memories.c.id == before.id,
+        )
+        row = (
+            await self._connection.execute(select(memories).where(*is_it).with_for_update(key_share=True))
+        ).one_or_none()
+        if row is None or _text(row) != (before.key, before.value, before.reasoning, before.status):
+            return False
+        after = change.apply(before)
+        text = change.text_to_embed(before)
+        values: dict[str, Any] = {
+            "key": after.key,
+            "value": after.value,
+            "reasoning": after.reasoning,
+            "status": after.status.value,
+            "details": dict(after.details),
+            "weight": after.weight,
+            "memory_time": after.memory_time,
+            "fingerprint": fingerprint(after.kind, after.value),
+            "updated_at": now,
+        }
+        if text is not None:
+            # What stood around the old words says nothing of the new ones.
+            values |= _indexed(text, row.context_text if after.value == before.value else "")
+        if change.superseded_by is not None:
+            values["superseded_by"] = change.superseded_by
+        elif change.status is MemoryStatus.ACTIVATED:
+            values["superseded_by"] = None
+        await self._connection.execute(update(memories).where(*is_it).values(values))
+        if text is not None:
+            await self._replace_vectors(before.id, vector, space)
+        await self._add_version(before, after, reason, change.superseded_by, now)
+        return True
+
+    async def _replace_vectors(self, memory_id: UUID, vector: Vector | None, space: str) -> None:
+        await self._connection.execute(
+            delete(memory_vectors).where(
+                memory_vectors.c.project_id == self._project_id,
+                memory_vectors.c.cube_id == self._cube_id,
+                memory_vectors.c.memory_id == memory_id,
+            )
+        )
+        if vector is not None:
+            await self._insert_vectors([(memory_id, vector)], space)
+
+    async def _add_version(
+        self, before: StoredMemory, after: StoredMemory, reason: str, superseded_by: UUID | None, now: datetime
+    ) -> None:
+        place = {**self._place, "memory_id": before.id}
+        newest: int | None = (
+            await self._connection.execute(
+                select(func.max(memory_versions.c.version)).where(
+                    memory_versions.c.project_id == self._project_id,
+                    memory_versions.c.cube_id == self._cube_id,
+                    memory_versions.c.memory_id == before.id,
+                )
+            )
+        ).scalar_one_or_none()
+        if newest is None:  # a raw turn: they have no history until they are changed
+            newest = 1
+            await self._connection.execute(
+                insert(memory_versions).values(
+                    **place,
+                    version=newest,
+                    key=before.key,
+                    value=before.value,
+                    reasoning=before.reasoning,
+                    reason=CREATED,
+                    created_at=before.created_at,
+                )
+            )
+        await self._connection.execute(
+            insert(memory_versions).values(
+                **place,
+                version=newest + 1,
+                key=after.key,
+                value=after.value,
+                reasoning=after.reasoning,
+                reason=reason,
+                superseded_by=superseded_by,
+                created_at=now,
+            )
+        )
 
     async def archive_coarse(self, task_id: UUID, now: datetime) -> None:
         """Let the raw turns of a task give way to what was extracted from them."""
@@ -200,6 +310,21 @@ class MemoryRepository:
             .limit(limit)
         )
         return [KnownMemory(row.id, MemoryKind(row.kind), row.value) for row in rows]
+
+
+def _indexed(index_text: str, context_text: str) -> dict[str, Any]:
+    # What a memory says itself counts twice, what stood around it once.
+    words = tokens(index_text) * 2 + tokens(context_text)
+    return {
+        "index_text": index_text,
+        "context_text": context_text,
+        "words": to_tsvector(words),
+        "word_count": len(words),
+    }
+
+
+def _text(row: Row[Any]) -> tuple[str, str, str, str]:
+    return row.key, row.value, row.reasoning, row.status
 
 
 async def list_cubes_to_embed(connection: AsyncConnection, project_id: UUID, space: str, limit: int) -> list[UUID]:

@@ -1,7 +1,7 @@
 """Use cases around stored memories, in the caller's transaction."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from memcubed.clock import Clock
 from memcubed.memories.coarse import coarse_memories
 from memcubed.memories.fingerprint import fingerprint
-from memcubed.memories.model import KnownMemory, MemoryKind, NewMemory, Provenance, Unembedded
+from memcubed.memories.model import KnownMemory, MemoryKind, NewMemory, Provenance, StoredMemory, Unembedded
+from memcubed.memories.reading import MemoryReader
 from memcubed.memories.repository import MemoryRepository, list_cubes_to_embed
+from memcubed.memories.rewriting import Rewrite
 from memcubed.messages.model import Turn
 from memcubed.providers.embeddings import Embedder, Vector
 from memcubed.store.cubes import Cube
@@ -67,6 +69,38 @@ class MemoryService:
         await repository.archive_coarse(provenance.task_id, now)
         return Counter(memory.kind for memory in added)
 
+    async def list_by_id(
+        self, connection: AsyncConnection, project_id: UUID, memory_ids: Collection[UUID]
+    ) -> list[StoredMemory]:
+        """Those of these memories that the project has, in whichever cube, by id."""
+        return await MemoryReader(connection, project_id).list_by_id(memory_ids)
+
+    async def rewrite(
+        self,
+        connection: AsyncConnection,
+        memory: StoredMemory,
+        change: Rewrite,
+        *,
+        project_id: UUID,
+        reason: str,
+        vector: Vector | None = None,
+    ) -> bool:
+        """Change a memory; the text that it had stays in its history, under the `reason` of the change.
+
+        False, and nothing is changed, when the memory's text or status is no longer that of `memory`: read it again.
+        Of several memories change those with the smaller ids first. `vector` is that of `change.text_to_embed(memory)`,
+        made before the transaction; without one the memory is found by words until the embedding job, which the caller
+        enqueues, has made it.
+        """
+        return await self._repository(connection, project_id, memory.cube_id).rewrite(
+            memory,
+            change,
+            reason=reason,
+            vector=vector,
+            space="" if vector is None else self._embedder.space,
+            now=self._clock(),
+        )
+
     async def list_nearest(
         self, connection: AsyncConnection, project_id: UUID, cube_id: UUID, vector: Vector, limit: int
     ) -> list[KnownMemory]:
@@ -85,9 +119,9 @@ class MemoryService:
         return await list_cubes_to_embed(connection, project_id, self._embedder.space, limit)
 
     async def add_vectors(
-        self, connection: AsyncConnection, project_id: UUID, cube_id: UUID, vectors: Sequence[tuple[UUID, Vector]]
+        self, connection: AsyncConnection, project_id: UUID, cube_id: UUID, vectors: Sequence[tuple[Unembedded, Vector]]
     ) -> None:
-        """Give memories their vectors in the current space."""
+        """Give memories their vectors in the current space, unless they were rewritten or deleted meanwhile."""
         await self._repository(connection, project_id, cube_id).add_vectors(vectors, self._embedder.space)
 
     @staticmethod

@@ -34,7 +34,7 @@ class EmbeddingService:
             if not missing:
                 return done
             vectors = await self._embedder.embed_documents([memory.index_text for memory in missing])
-            pairs = [(memory.id, vector) for memory, vector in zip(missing, vectors, strict=True)]
+            pairs = list(zip(missing, vectors, strict=True))
             async with self._database.transaction(project_id) as connection:
                 await self._memories.add_vectors(connection, project_id, cube_id, pairs)
             done += len(pairs)

@@ -11,6 +11,7 @@ import structlog
 from memcubed.clock import Clock
 from memcubed.errors import ProviderError
 from memcubed.memories.model import KnownMemory, MemoryKind, MemoryLayer, NewMemory, Provenance, least_trusted
+from memcubed.memories.rewriting import index_text
 from memcubed.memories.service import MemoryService
 from memcubed.messages.model import Turn
 from memcubed.production.embedding import EmbeddingService
@@ -132,7 +133,7 @@ class ProductionService:
             return await self._memories.list_nearest(connection, project_id, cube_id, vector, KNOWN_MEMORIES)
 
     async def _embed(self, drafts: Sequence[Draft], turns: Sequence[Turn]) -> tuple[list[NewMemory], bool]:
-        texts = [draft.index_text or f"{draft.key}\n{draft.value}" for draft in drafts]
+        texts = [draft.index_text or index_text(draft.key, draft.value) for draft in drafts]
         vectors: Sequence[Vector | None]
         try:
             vectors = await self._embedder.embed_documents(texts)
@@ -179,14 +180,14 @@ class ProductionService:
         )
 
 
-def _new_memory(draft: Draft, index_text: str, vector: Vector | None, turns: Sequence[Turn]) -> NewMemory:
+def _new_memory(draft: Draft, text: str, vector: Vector | None, turns: Sequence[Turn]) -> NewMemory:
     sources = [turn for turn in turns if turn.message_id in draft.source_ids]
     return NewMemory(
         kind=draft.kind,
         layer=MemoryLayer.USER if draft.kind.is_preference else MemoryLayer.LONG_TERM,
         key=draft.key,
         value=draft.value,
-        index_text=index_text,
+        index_text=text,
         context_text=draft.context_text,
         source_ids=tuple(turn.message_id for turn in sources),
         source_role=least_trusted(turn.role for turn in sources),

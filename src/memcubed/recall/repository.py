@@ -127,6 +127,7 @@ def _found(rows: Sequence[Row]) -> Found:
 
 def _candidate(row: Row) -> Candidate:
     return Candidate(
+        cube_id=row["cube_id"],
         id=row["id"],
         kind=MemoryKind(row["kind"]),
         layer=MemoryLayer(row["layer"]),

@@ -154,7 +154,7 @@ chosen AS (
         ORDER BY sequence DESC LIMIT %(pending)s
     )
 )
-SELECT m.id, m.kind, m.layer, m.key, m.value, m.reasoning, m.tags, m.info, m.details, m.weight, m.confidence,
+SELECT m.cube_id, m.id, m.kind, m.layer, m.key, m.value, m.reasoning, m.tags, m.info, m.details, m.weight, m.confidence,
     m.conversation_id, m.status,
     m.source_role, m.speaker, m.told_at, c.place, m.fingerprint, m.memory_time, m.created_at, m.updated_at,
     c.cosine, c.lexical, c.around, p.size, p.counted, p.speakers, p.oldest, p.newest,

@@ -228,5 +228,6 @@ memory_versions = Table(
     Column("value", Text, nullable=False),
     Column("reasoning", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("superseded_by", Uuid),
     Column("created_at", _time, nullable=False),
 )
