@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from memcubed import embedded
 from memcubed.clock import utc_now
+from memcubed.documents.fetch import Fetcher
 from memcubed.embedded import EmbeddedPostgres
 from memcubed.errors import MemcubedError, ProviderError
 from memcubed.http.app import create_app
@@ -138,6 +139,16 @@ def create_model(settings: Settings) -> LanguageModel | None:
     )
 
 
+def create_fetcher(settings: Settings) -> Fetcher:
+    """What fetches the URLs that requests give."""
+    return Fetcher(
+        enabled=settings.fetch_urls,
+        max_bytes=settings.fetch_max_bytes,
+        timeout_seconds=settings.fetch_timeout_seconds,
+        allowed_hosts=settings.fetch_allowed_hosts.split(","),
+    )
+
+
 def create_extractor(settings: Settings, model: LanguageModel | None) -> Extractor:
     """The LLM extractor when there is a model, else the local one."""
     if model is None:
@@ -190,6 +201,7 @@ class Service:
         self.embedder = create_embedder(settings) if embedder is None else embedder
         self.model = create_model(settings)
         self.extractor = create_extractor(settings, self.model)
+        self.fetcher = create_fetcher(settings)
         self.projects = ProjectService(self.database)
         self.memories = MemoryService(self.embedder, utc_now)
         self.calibrations = CalibrationService(self.database, self.embedder)

@@ -47,6 +47,24 @@ class UnsupportedTypeError(InvalidRequestError):
     code = 40006
 
 
+class UnsupportedFileTypeError(InvalidRequestError):
+    """A file is of a type that this service does not read."""
+
+    code = 40007
+
+
+class Base64CharactersError(InvalidRequestError):
+    """What should be base64 has characters that base64 does not have."""
+
+    code = 40008
+
+
+class MalformedBase64Error(InvalidRequestError):
+    """What should be base64, or a data URL, is cut or not put together right."""
+
+    code = 40009
+
+
 class UserIdTooLongError(InvalidRequestError):
     """A user or agent id is longer than the limit."""
 
@@ -115,6 +133,44 @@ class InputTooLongError(RequestTooLargeError):
     """One input is over the token limit."""
 
     code = 40305
+
+
+class TooManyFilesError(RequestTooLargeError):
+    """More files in one request than the limit."""
+
+    code = 50103
+
+
+class FileTooLargeError(RequestTooLargeError):
+    """One file is over the size limit."""
+
+    code = 50104
+
+
+class FilesTooLargeError(RequestTooLargeError):
+    """The files of one request together are over the size limit."""
+
+    code = 50105
+
+
+class FileFormatError(InvalidRequestError):
+    """A file is not what its type says, or can't be read."""
+
+    code = 50107
+
+
+class FetchError(MemcubedError):
+    """A URL that a user gave could not be fetched, or may not be.
+
+    `retryable` is False when another try would end the same way.
+    """
+
+    status = HTTPStatus.BAD_REQUEST
+    code = 40000
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
 
 
 class ServiceUnavailableError(MemcubedError):

@@ -104,6 +104,15 @@ class Settings(BaseSettings):
         default=2.0, gt=0, description="How long a search waits for that before it takes the query alone."
     )
 
+    # Files
+    fetch_urls: bool = Field(default=True, description="Whether files are fetched from URLs that requests give.")
+    fetch_allowed_hosts: str = Field(
+        default="",
+        description="Hosts (host or host:port, commas between) to fetch from although their addresses are private.",
+    )
+    fetch_timeout_seconds: float = Field(default=60.0, gt=0, description="Time limit of fetching one file.")
+    fetch_max_bytes: int = Field(default=100_000_000, gt=0, description="Largest file that is fetched.")
+
     # Worker
     worker_concurrency: int = Field(default=4, ge=1, description="Jobs that one worker runs at once.")
     task_attempts: int = Field(default=6, ge=1, description="How often a failing task is tried before it fails.")

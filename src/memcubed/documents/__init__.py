@@ -1,0 +1,1 @@
+"""Documents: fetched from URLs with care, decoded and read into text."""
