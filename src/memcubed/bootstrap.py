@@ -29,7 +29,8 @@ from memcubed.production.jobs import ProductionQueue, register_jobs, rescue_stal
 from memcubed.production.llm import LlmExtractor
 from memcubed.production.local import LocalExtractor
 from memcubed.production.model import Extractor
-from memcubed.production.routes import task_routes
+from memcubed.production.preview import PreviewService
+from memcubed.production.routes import preview_routes, task_routes
 from memcubed.production.service import ProductionService
 from memcubed.production.tasks import TaskService
 from memcubed.projects.authentication import TokenAuthentication
@@ -44,6 +45,7 @@ from memcubed.providers.rerank import HttpReranker, RerankEndpoint, Reranker
 from memcubed.recall.calibrations import CalibrationService
 from memcubed.recall.model import Calibration
 from memcubed.recall.repository import RecallRepository
+from memcubed.recall.rerank import LocalScorer, ModelScorer, RerankService
 from memcubed.recall.reranking import Reranking
 from memcubed.recall.rewriting import QueryRewriter
 from memcubed.recall.routes import recall_routes
@@ -54,11 +56,14 @@ from memcubed.store.queue import Backoff, create_queue
 from memcubed.store.session import UNAVAILABLE_ERRORS, Database
 
 OPENAI_BASE_URL: Final = "https://api.openai.com/v1"
+DEFAULT_RERANKER: Final = "reranker"
+"""What answers call a reranker that the settings do not name."""
 
 _OTHER_CLIENTS: Final = (
     "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 )
 _DRAIN_SECONDS: Final = 20.0
+_RERANK_SECONDS: Final = 30.0  # a search can do without a reranker, who asks for nothing else can wait
 _RESTART_SECONDS: Final = 1.0
 _WATCH_SECONDS: Final = 3.0
 
@@ -158,8 +163,8 @@ def create_extractor(settings: Settings, model: LanguageModel | None) -> Extract
     )
 
 
-def create_reranker(settings: Settings) -> Reranker | None:
-    """The reranker that the settings name, if any."""
+def create_reranker(settings: Settings, *, timeout: float) -> Reranker | None:
+    """The reranker that the settings name, if any. `timeout` is in seconds."""
     if settings.rerank_base_url is None:
         return None
     key = settings.rerank_api_key
@@ -168,7 +173,7 @@ def create_reranker(settings: Settings) -> Reranker | None:
             base_url=settings.rerank_base_url,
             model=settings.rerank_model,
             api_key=None if key is None else key.get_secret_value(),
-            timeout=settings.rerank_timeout_seconds,
+            timeout=timeout,
         )
     )
 
@@ -337,7 +342,17 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         max_tokens=settings.add_max_tokens,
         sync_wait_seconds=settings.sync_wait_seconds,
     )
-    reranker = create_reranker(settings)
+    previews = PreviewService(service.extractor, utc_now, max_tokens=settings.extract_max_tokens)
+    reranker = create_reranker(settings, timeout=settings.rerank_timeout_seconds)
+    patient_reranker = create_reranker(settings, timeout=_RERANK_SECONDS)
+    local_scorer = LocalScorer(service.embedder, service.calibrations)
+    reranks = RerankService(
+        local_scorer
+        if patient_reranker is None
+        else ModelScorer(patient_reranker, settings.rerank_model or DEFAULT_RERANKER),
+        max_tokens=settings.rerank_max_tokens,
+        max_documents=settings.rerank_max_documents,
+    )
     model = create_rewriting_model(settings)
     recall = RecallService(
         RecallRepository(service.database),
@@ -377,7 +392,7 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
             if worker is not None:
                 await _drained(worker)
             await service.stop()
-            for provider in (reranker, model):
+            for provider in (reranker, patient_reranker, model):
                 if provider is not None:
                     await provider.close()
 
@@ -386,7 +401,8 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         routers=[
             message_routes(messages, authenticate),
             task_routes(service.tasks, authenticate),
-            recall_routes(recall, authenticate),
+            preview_routes(previews, authenticate),
+            recall_routes(recall, reranks, authenticate),
         ],
         health=health_routes(describe, probe, service.registry),
         lifespan=lifespan,

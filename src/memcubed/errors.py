@@ -180,6 +180,12 @@ class ServiceUnavailableError(MemcubedError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
+class SearchUnavailableError(ServiceUnavailableError):
+    """What a search or a reranking needs does not answer; trying again later can succeed."""
+
+    code = 50005
+
+
 class ProviderError(MemcubedError):
     """A model endpoint failed.
 

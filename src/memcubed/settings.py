@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     )
     add_max_tokens: int = Field(default=40_000, gt=0, description="Token limit of one add/message call.")
     query_max_tokens: int = Field(default=40_000, gt=0, description="Token limit of one search query.")
+    extract_max_tokens: int = Field(default=8_000, gt=0, description="Token limit of one extract/memory call.")
+    rerank_max_tokens: int = Field(default=40_000, gt=0, description="Token limit of one rerank call.")
+    rerank_max_documents: int = Field(default=1000, gt=0, description="Most documents of one rerank call.")
     sync_wait_seconds: float = Field(
         default=20.0, ge=0, description="How long add/message with async_mode=false waits before it answers `running`."
     )

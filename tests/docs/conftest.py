@@ -226,6 +226,8 @@ def serve(folder: Path) -> Iterator[Serving]:
         (clone / name).symlink_to(REPOSITORY / name)
     (clone / ".venv").symlink_to(sys.prefix)
     environment = {"HOME": str(home), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
+    if "PYTHONPATH" in os.environ:  # of these tests, so that both run the same code
+        environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
     with (folder / "serve.out").open("wb") as output, (folder / "serve.err").open("wb") as errors:
         process = subprocess.Popen(
             [BIN / "memcubed", "serve", "--port", "0"], cwd=clone, env=environment, stdout=output, stderr=errors

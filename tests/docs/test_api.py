@@ -10,8 +10,15 @@ from pydantic import BaseModel
 from memcubed.errors import ConfigurationError, MemcubedError, ProviderError
 from memcubed.memories.schemas import MemoryDetail, PreferenceDetail, SourceDetail
 from memcubed.messages.schemas import AddMessageData, AddMessageRequest, GetMessageData, GetMessageRequest, MessageIn
-from memcubed.production.schemas import GetStatusRequest, TaskData
-from memcubed.recall.schemas import SearchData, SearchRequest
+from memcubed.production.schemas import (
+    ExtractedMemory,
+    ExtractedPreference,
+    ExtractMemoryData,
+    ExtractMemoryRequest,
+    GetStatusRequest,
+    TaskData,
+)
+from memcubed.recall.schemas import RerankAnswer, RerankRequest, RerankResult, RerankUsage, SearchData, SearchRequest
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
 MODELS: tuple[type[BaseModel], ...] = (
@@ -27,6 +34,14 @@ MODELS: tuple[type[BaseModel], ...] = (
     SourceDetail,
     GetMessageRequest,
     GetMessageData,
+    ExtractMemoryRequest,
+    ExtractMemoryData,
+    ExtractedMemory,
+    ExtractedPreference,
+    RerankRequest,
+    RerankAnswer,
+    RerankResult,
+    RerankUsage,
 )
 
 

@@ -7,10 +7,13 @@ import pytest
 from tests.support.api import Answer, Client
 
 ADD, SEARCH, MESSAGES, STATUS = "/add/message", "/search/memory", "/get/message", "/get/status"
+EXTRACT, RERANK = "/extract/memory", "/rerank"
 GOOD: dict[str, dict[str, Any]] = {
     ADD: {"user_id": "u", "messages": [{"role": "user", "content": "hello"}]},
     SEARCH: {"user_id": "u", "query": "hello"},
     MESSAGES: {"user_id": "u", "conversation_id": "c"},
+    EXTRACT: {"messages": [{"role": "user", "content": "hello"}]},
+    RERANK: {"query": "hello", "documents": ["hello"]},
     STATUS: {"task_id": "8b5f1b0e-9a39-4d3a-8f57-3f4d6a4c2f10"},
 }
 GONE = object()
@@ -63,10 +66,29 @@ FIELDS: list[tuple[str, str, dict[str, Any], int, int, str]] = [
     ("empty conversation", MESSAGES, {"conversation_id": ""}, 400, 40002, "conversation_id"),
     ("no task", STATUS, {"task_id": GONE}, 400, 40002, "task_id"),
     ("empty task", STATUS, {"task_id": " "}, 400, 40002, "task_id"),
+    ("nothing to extract from", EXTRACT, {"messages": GONE}, 400, 40002, "messages"),
+    ("extraction without content", EXTRACT, message(content=None), 400, 40002, "messages[0].content"),
+    ("nothing to rank by", RERANK, {"query": " "}, 400, 40002, "query"),
+    ("nothing to rank", RERANK, {"documents": None}, 400, 40002, "documents"),
+    ("document without text", RERANK, {"documents": ["a", {"id": 1}]}, 400, 40002, "documents[1].text"),
     # a list is empty
+    ("no extraction types", EXTRACT, {"extraction_types": []}, 400, 40003, "extraction_types"),
+    ("no documents", RERANK, {"documents": []}, 400, 40003, "documents"),
     ("empty messages", ADD, {"messages": []}, 400, 40003, "messages"),
     ("empty users", ADD, {"user_id": []}, 400, 40003, "user_id"),
     # wrong type or structure
+    ("image to extract from", EXTRACT, message(content=[{"type": "image_url", "image_url": {"url": "https://x"}}]),
+     400, 40006, "messages[0].content[0].type"),
+    ("unknown extraction type", EXTRACT, {"extraction_types": ["memory", "dream"]}, 400, 40006, "extraction_types[1]"),
+    ("extraction types as text", EXTRACT, {"extraction_types": "memory"}, 400, 40000, "extraction_types"),
+    ("number as model", EXTRACT, {"model": 1}, 400, 40000, "model"),
+    ("documents as text", RERANK, {"documents": "a"}, 400, 40000, "documents"),
+    ("number as document", RERANK, {"documents": ["a", 7]}, 400, 40000, "documents[1]"),
+    ("null as document", RERANK, {"documents": [None]}, 400, 40000, "documents[0]"),
+    ("number as text", RERANK, {"documents": [{"text": 7}]}, 400, 40000, "documents[0]"),
+    ("none of the best", RERANK, {"top_n": 0}, 400, 40000, "top_n"),
+    ("half of the best", RERANK, {"top_n": 1.5}, 400, 40000, "top_n"),
+    ("1001 documents", RERANK, {"documents": ["a"] * 1001}, 400, 40000, "documents"),
     ("number as user", ADD, {"user_id": 7}, 400, 40000, "user_id"),
     ("huge number as user", ADD, {"user_id": HUGE}, 400, 40000, "user_id"),
     ("object as user", ADD, {"user_id": {}}, 400, 40000, "user_id"),
@@ -170,6 +192,11 @@ FIELDS: list[tuple[str, str, dict[str, Any], int, int, str]] = [
     # over the limits
     ("one long message", ADD, message(content="字" * 40_001), 413, 40305, "messages[0].content"),
     ("many messages", ADD, {"messages": [{"role": "user", "content": "字" * 20_001}] * 2}, 413, 40301, "messages"),
+    ("one long message to extract from", EXTRACT, message(content="字" * 8_001), 413, 40305, "messages[0].content"),
+    ("much to extract from", EXTRACT, {"messages": [{"role": "user", "content": "字" * 4_001}] * 2}, 413, 40301,
+     "messages"),
+    ("one long document", RERANK, {"documents": ["a", "字" * 40_001]}, 413, 40305, "documents[1]"),
+    ("long documents", RERANK, {"documents": ["字" * 20_000] * 2}, 413, 40301, "documents"),
     ("long query", SEARCH, {"query": "字" * 40_001}, 413, 40305, "query"),
     ("51 levels", ADD, {"source": eval("[" * 51 + "]" * 51)}, 400, 40000, "source"),  # noqa: S307 - a constant
 ]  # fmt: skip

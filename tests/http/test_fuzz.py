@@ -82,6 +82,10 @@ BODIES = {
     "/get/message": st.fixed_dictionaries(
         {"user_id": ID, "conversation_id": TEXT | JSON}, optional={"message_limit_number": st.integers(0, 51) | JSON}
     ),
+    "/extract/memory": st.fixed_dictionaries(
+        {"messages": st.lists(MESSAGE, max_size=3) | JSON},
+        optional={"extraction_types": st.lists(st.sampled_from(["memory"]) | JSON, max_size=2) | JSON, "model": JSON},
+    ),
     "/get/status": st.fixed_dictionaries({"task_id": TEXT | st.uuids().map(str) | JSON}),
 }
 

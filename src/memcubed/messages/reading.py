@@ -1,11 +1,14 @@
 """From a message as it was sent to the text that production and recall read."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+from memcubed.errors import InputTooLongError, RequestTooLargeError
+from memcubed.language.tokens import estimate_tokens
 from memcubed.messages.model import Turn
 from memcubed.messages.schemas import MessageIn
 from memcubed.messages.times import parse_time
@@ -24,6 +27,20 @@ def read_turns(messages: list[MessageIn], *, zone: ZoneInfo, now: datetime) -> l
         )
         turns.append(Turn(uuid4(), message.role, read_text(message), chat_time, message.role_name or message.role_id))
     return turns
+
+
+def check_length(turns: Sequence[Turn], most: int) -> None:
+    """Raise InputTooLongError when a turn has more than `most` tokens, RequestTooLargeError when all together have."""
+    total = 0
+    for index, turn in enumerate(turns):
+        length = estimate_tokens(turn.content)
+        total += length
+        if length > most:
+            raise InputTooLongError(f"messages[{index}].content has about {length} tokens; at most {most} are allowed.")
+    if total > most:
+        raise RequestTooLargeError(
+            f"messages have about {total} tokens together; at most {most} are allowed in one call."
+        )
 
 
 def read_text(message: MessageIn) -> str:

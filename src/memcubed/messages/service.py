@@ -7,13 +7,11 @@ from typing import Final
 from uuid import UUID
 
 from memcubed.clock import Clock, epoch_milliseconds
-from memcubed.errors import InputTooLongError, RequestTooLargeError
-from memcubed.language.tokens import estimate_tokens
 from memcubed.memories.model import Provenance
 from memcubed.memories.service import MemoryService
 from memcubed.memories.views import DEFAULT_VIEWS, kinds_of
 from memcubed.messages.model import Turn
-from memcubed.messages.reading import read_turns
+from memcubed.messages.reading import check_length, read_turns
 from memcubed.messages.repository import MessageRepository, StoredMessage
 from memcubed.messages.schemas import (
     AddMessageData,
@@ -53,7 +51,7 @@ class MessageService:
     async def add(self, project: Project, request: AddMessageRequest, idempotency_key: str | None) -> AddMessageData:
         """Store the messages, make them recallable, and promise their extraction, in one transaction."""
         turns = read_turns(request.messages, zone=project.timezone, now=self._clock())
-        self._check_length(turns)
+        check_length(turns, self._max_tokens)
         task_id, is_new = await self._store(project.id, request, turns, idempotency_key)
         status = TaskStatus.RUNNING
         if not request.async_mode and not request.has_attachments:
@@ -70,20 +68,6 @@ class MessageService:
                 cube.id, request.conversation_id, request.message_limit_number
             )
         return GetMessageData(message_detail_list=[_detail(message) for message in stored])
-
-    def _check_length(self, turns: Sequence[Turn]) -> None:
-        total = 0
-        for index, turn in enumerate(turns):
-            length = estimate_tokens(turn.content)
-            total += length
-            if length > self._max_tokens:
-                raise InputTooLongError(
-                    f"messages[{index}].content has about {length} tokens; at most {self._max_tokens} are allowed."
-                )
-        if total > self._max_tokens:
-            raise RequestTooLargeError(
-                f"messages have about {total} tokens together; at most {self._max_tokens} are allowed in one call."
-            )
 
     async def _store(
         self, project_id: UUID, request: AddMessageRequest, turns: Sequence[Turn], idempotency_key: str | None

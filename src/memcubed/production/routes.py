@@ -1,4 +1,4 @@
-"""get/status."""
+"""get/status and extract/memory."""
 
 from typing import Annotated
 
@@ -6,7 +6,8 @@ from fastapi import APIRouter, Depends
 
 from memcubed.contract.envelope import Envelope
 from memcubed.errors import TaskNotFoundError
-from memcubed.production.schemas import GetStatusRequest, TaskData
+from memcubed.production.preview import PreviewService
+from memcubed.production.schemas import ExtractMemoryData, ExtractMemoryRequest, GetStatusRequest, TaskData
 from memcubed.production.tasks import TaskService
 from memcubed.projects.authentication import Authenticate
 from memcubed.projects.model import Project
@@ -25,5 +26,19 @@ def task_routes(tasks: TaskService, authenticate: Authenticate) -> APIRouter:
         if task_id is None:
             raise TaskNotFoundError(f"There is no task {request.task_id[:100]!r}.")
         return Envelope(data=TaskData.of(await tasks.get(project.id, task_id)))
+
+    return router
+
+
+def preview_routes(previews: PreviewService, authenticate: Authenticate) -> APIRouter:
+    """The route that extracts without storing, behind authentication."""
+    router = APIRouter(tags=["memories"])
+
+    @router.post("/extract/memory")
+    async def extract_memory(
+        request: ExtractMemoryRequest, project: Annotated[Project, Depends(authenticate)]
+    ) -> Envelope[ExtractMemoryData]:
+        """What add/message would remember of these messages; nothing is stored."""
+        return Envelope(data=await previews.extract(project, request))
 
     return router

@@ -42,10 +42,13 @@ def relativities(ranked: Sequence[Scored], question: Question, calibration: Cali
     anything related is welcome there.
     """
     factor = _UNANSWERED_FACTOR if _is_unanswered(ranked, question, calibration, size) else 1.0
+    return [Ranked(one, round(factor * relativity(one.score, calibration), 4)) for one in ranked]
+
+
+def relativity(score: float, calibration: Calibration) -> float:
+    """How relevant a score of cosine and words says that something is, from 0 to 1."""
     offset = math.log(_DEFAULT_THRESHOLD / (1 - _DEFAULT_THRESHOLD))
-    return [
-        Ranked(one, round(factor * _logistic(_SLOPE * (one.score - calibration.middle) + offset), 4)) for one in ranked
-    ]
+    return _logistic(_SLOPE * (score - calibration.middle) + offset)
 
 
 def _logistic(x: float) -> float:

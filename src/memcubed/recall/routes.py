@@ -1,4 +1,4 @@
-"""search/memory."""
+"""search/memory and rerank."""
 
 from typing import Annotated
 
@@ -7,12 +7,13 @@ from fastapi import APIRouter, Depends
 from memcubed.contract.envelope import Envelope
 from memcubed.projects.authentication import Authenticate
 from memcubed.projects.model import Project
-from memcubed.recall.schemas import SearchData, SearchRequest
+from memcubed.recall.rerank import RerankService
+from memcubed.recall.schemas import RerankAnswer, RerankRequest, SearchData, SearchRequest
 from memcubed.recall.service import RecallService
 
 
-def recall_routes(recall: RecallService, authenticate: Authenticate) -> APIRouter:
-    """The search route, behind authentication."""
+def recall_routes(recall: RecallService, reranks: RerankService, authenticate: Authenticate) -> APIRouter:
+    """The routes that search and rank, behind authentication."""
     router = APIRouter(tags=["recall"])
 
     @router.post("/search/memory", response_model_exclude_none=True)
@@ -21,5 +22,10 @@ def recall_routes(recall: RecallService, authenticate: Authenticate) -> APIRoute
     ) -> Envelope[SearchData]:
         """The few memories that matter for a query."""
         return Envelope(data=await recall.search(project, request))
+
+    @router.post("/rerank", dependencies=[Depends(authenticate)])
+    async def rerank(request: RerankRequest) -> RerankAnswer:
+        """Documents in the order of their relevance to a query; the one answer that comes without the envelope."""
+        return await reranks.rerank(request)
 
     return router

@@ -1,4 +1,4 @@
-"""The body and answer of search/memory."""
+"""The bodies and answers of search/memory and rerank."""
 
 from typing import Annotated, Any, Final, Self
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, fie
 from pydantic.config import JsonDict
 
 from memcubed.contract.request import AgentId, Count, Flag, OptionalConversationId, Relativity, RequestModel, UserId
-from memcubed.errors import InvalidRequestError, MissingFieldError
+from memcubed.errors import EmptyListError, InvalidRequestError, MissingFieldError
 from memcubed.memories.model import MemoryKind, MemoryView
 from memcubed.memories.schemas import MemoryLists
 from memcubed.memories.views import check_views, kinds_of
@@ -113,3 +113,90 @@ class SearchData(MemoryLists):
 
     trace: list[TraceDetail] | None = None
     """With `trace`: every candidate, returned or not."""
+
+
+def _check_documents(documents: object) -> object:
+    """Name the document that is neither text nor an object with text."""
+    if not isinstance(documents, list):
+        raise InvalidRequestError("documents must be a list of strings, or of objects with `text`.")
+    if not documents:
+        raise EmptyListError("documents must hold at least one document.")
+    for index, document in enumerate(documents):
+        if isinstance(document, dict) and document.get("text") is None:
+            raise MissingFieldError(f"documents[{index}].text is required.")
+        if not isinstance(document.get("text") if isinstance(document, dict) else document, str):
+            raise InvalidRequestError(f"documents[{index}] must be a string, or an object whose `text` is one.")
+    return documents
+
+
+class RerankedDocument(BaseModel):
+    """A document as it was sent; what it has beyond its text is left out."""
+
+    text: str
+
+
+class RerankRequest(RequestModel):
+    """A query, and the documents to order by how well they answer it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "query": "What should I wear in Beijing?",
+                    "documents": ["The budget was approved.", "Beijing has 7 degrees and clouds today."],
+                    "top_n": 1,
+                }
+            ]
+        }
+    )
+
+    query: str
+    documents: Annotated[list[str | RerankedDocument], BeforeValidator(_check_documents)]
+    """Strings, or objects with `text`."""
+    model: str | None = None
+    """Accepted for clients that send one; the service's own reranker decides."""
+    top_n: Count | None = None
+    """Answer with so many of the best only; absent: all."""
+
+    @field_validator("query")
+    @classmethod
+    def _not_empty(cls, query: str) -> str:
+        if not query.strip():
+            raise MissingFieldError("query must not be empty.")
+        return query
+
+    @field_validator("top_n")
+    @classmethod
+    def _positive(cls, number: int | None) -> int | None:
+        if number is not None and number < 1:
+            raise InvalidRequestError("top_n must be at least 1.")
+        return number
+
+    @property
+    def texts(self) -> list[str]:
+        """The documents' texts, in order."""
+        return [document if isinstance(document, str) else document.text for document in self.documents]
+
+
+class RerankUsage(BaseModel):
+    """Estimated tokens."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class RerankResult(BaseModel):
+    """A document and its place in the request; `relevance_score` is from 0 to 1."""
+
+    index: int
+    document: RerankedDocument
+    relevance_score: float
+
+
+class RerankAnswer(BaseModel):
+    """The documents from the best down. `model` is what scored them."""
+
+    id: str
+    model: str
+    usage: RerankUsage
+    results: list[RerankResult]
