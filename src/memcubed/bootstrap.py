@@ -34,16 +34,17 @@ from memcubed.production.routes import preview_routes, task_routes
 from memcubed.production.service import ProductionService
 from memcubed.production.tasks import TaskService
 from memcubed.projects.authentication import TokenAuthentication
+from memcubed.projects.input_limit import InputLimit
+from memcubed.projects.limits import Bucket
+from memcubed.projects.refusals import FailedKeys, Refusals
 from memcubed.projects.service import ProjectService
-from memcubed.providers.configured import (
-    DEFAULT_RERANKER,
-    create_embedder,
-    create_model,
-    create_reranker,
-    create_rewriting_model,
-)
 from memcubed.providers.embeddings import Embedder
+from memcubed.providers.embeddings.cached import CachedEmbedder
+from memcubed.providers.embeddings.local import LocalEmbedder
+from memcubed.providers.embeddings.openai import Endpoint, OpenAIEmbedder
+from memcubed.providers.llm.openai_model import OpenAIModel
 from memcubed.providers.llm.protocol import LanguageModel
+from memcubed.providers.rerank import HttpReranker, RerankEndpoint, Reranker
 from memcubed.recall.calibrations import CalibrationService
 from memcubed.recall.model import Calibration
 from memcubed.recall.repository import RecallRepository
@@ -56,6 +57,10 @@ from memcubed.settings import Settings
 from memcubed.store.migrate import check, migrate
 from memcubed.store.queue import Backoff, create_queue
 from memcubed.store.session import UNAVAILABLE_ERRORS, Database
+
+OPENAI_BASE_URL: Final = "https://api.openai.com/v1"
+DEFAULT_RERANKER: Final = "reranker"
+"""What answers call a reranker that the settings do not name."""
 
 _OTHER_CLIENTS: Final = (
     "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -108,6 +113,40 @@ def release_database(settings: Settings, urls: DatabaseUrls) -> bool:
     return others is not None and others[0] == 0 and embedded.stop(settings.home)
 
 
+def create_embedder(settings: Settings) -> Embedder:
+    """The embedding model that the settings name."""
+    if settings.embedding_base_url is None or settings.embedding_model is None:
+        return CachedEmbedder(LocalEmbedder(), size=settings.embedding_cache_size)
+    key = settings.embedding_api_key
+    endpoint = Endpoint(
+        base_url=settings.embedding_base_url,
+        model=settings.embedding_model,
+        api_key=None if key is None else key.get_secret_value(),
+        timeout=settings.embedding_timeout_seconds,
+    )
+    remote = OpenAIEmbedder(
+        endpoint,
+        dimensions=settings.embedding_dimensions,
+        query_prefix=settings.embedding_query_prefix,
+        document_prefix=settings.embedding_document_prefix,
+    )
+    return CachedEmbedder(remote, size=settings.embedding_cache_size)
+
+
+def create_model(settings: Settings) -> LanguageModel | None:
+    """The language model that the settings name, if any."""
+    if settings.llm_model is None:
+        return None
+    key = settings.llm_api_key
+    return OpenAIModel(
+        base_url=settings.llm_base_url or OPENAI_BASE_URL,
+        api_key=None if key is None else key.get_secret_value(),
+        model=settings.llm_model,
+        timeout=settings.llm_timeout_seconds,
+        max_concurrency=settings.llm_concurrency,
+    )
+
+
 def create_fetcher(settings: Settings) -> Fetcher:
     """What fetches the URLs that requests give."""
     return Fetcher(
@@ -127,6 +166,36 @@ def create_extractor(settings: Settings, model: LanguageModel | None) -> Extract
     )
 
 
+def create_reranker(settings: Settings, *, timeout: float) -> Reranker | None:
+    """The reranker that the settings name, if any. `timeout` is in seconds."""
+    if settings.rerank_base_url is None:
+        return None
+    key = settings.rerank_api_key
+    return HttpReranker(
+        RerankEndpoint(
+            base_url=settings.rerank_base_url,
+            model=settings.rerank_model,
+            api_key=None if key is None else key.get_secret_value(),
+            timeout=timeout,
+        )
+    )
+
+
+def create_rewriting_model(settings: Settings) -> LanguageModel | None:
+    """The language model for queries, when rewriting is on: with slots of its own, which extraction can't fill."""
+    if not settings.query_rewrite or settings.llm_model is None:
+        return None
+    key = settings.llm_api_key
+    return OpenAIModel(
+        base_url=settings.llm_base_url or OPENAI_BASE_URL,
+        api_key=None if key is None else key.get_secret_value(),
+        model=settings.llm_model,
+        timeout=settings.query_rewrite_timeout_seconds,
+        retries=0,
+        max_concurrency=settings.llm_concurrency,
+    )
+
+
 class Service:
     """Everything that one process runs, wired but not started; `embedder` replaces the one that the settings name."""
 
@@ -141,7 +210,15 @@ class Service:
         self.model = create_model(settings)
         self.extractor = create_extractor(settings, self.model)
         self.fetcher = create_fetcher(settings)
-        self.projects = ProjectService(self.database)
+        self.projects = ProjectService(
+            self.database, Bucket(settings.request_burst, per_second=settings.requests_per_second)
+        )
+        self.refusals = Refusals(self.registry)
+        self.input_limit = InputLimit(
+            self.database,
+            Bucket(settings.tokens_per_minute, per_second=settings.tokens_per_minute / 60),
+            self.refusals,
+        )
         self.memories = MemoryService(self.embedder, utc_now)
         self.calibrations = CalibrationService(self.database, self.embedder)
         self.jobs = ProductionQueue(self.queue)
@@ -272,11 +349,12 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         service.database,
         service.memories,
         service.tasks,
+        service.input_limit,
         utc_now,
         max_tokens=settings.add_max_tokens,
         sync_wait_seconds=settings.sync_wait_seconds,
     )
-    previews = PreviewService(service.extractor, utc_now, max_tokens=settings.extract_max_tokens)
+    previews = PreviewService(service.extractor, service.input_limit, utc_now, max_tokens=settings.extract_max_tokens)
     reranker = create_reranker(settings, timeout=settings.rerank_timeout_seconds)
     patient_reranker = create_reranker(settings, timeout=_RERANK_SECONDS)
     local_scorer = LocalScorer(service.embedder, service.calibrations)
@@ -284,6 +362,7 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         local_scorer
         if patient_reranker is None
         else ModelScorer(patient_reranker, settings.rerank_model or DEFAULT_RERANKER),
+        service.input_limit,
         max_tokens=settings.rerank_max_tokens,
         max_documents=settings.rerank_max_documents,
     )
@@ -292,9 +371,9 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         RecallRepository(service.database),
         service.embedder,
         service.calibrations,
+        service.input_limit.at_most(settings.query_max_tokens),
         utc_now,
         service.registry,
-        max_query_tokens=settings.query_max_tokens,
         rewriter=None
         if model is None
         else QueryRewriter(model, service.registry, timeout_seconds=settings.query_rewrite_timeout_seconds),
@@ -302,7 +381,8 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         if reranker is None
         else Reranking(reranker, service.registry, timeout_seconds=settings.rerank_timeout_seconds),
     )
-    authenticate = TokenAuthentication(service.projects, service.registry)
+    failed_keys = FailedKeys(settings.failed_keys_per_minute)
+    authenticate = TokenAuthentication(service.projects, failed_keys, service.refusals, service.registry)
 
     def describe() -> Running:
         return Running(

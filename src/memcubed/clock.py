@@ -1,10 +1,7 @@
 """The time, injected so that tests can choose it."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Final
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
 
@@ -15,5 +12,5 @@ def utc_now() -> datetime:
 
 
 def epoch_milliseconds(moment: datetime) -> int:
-    """How the API gives times: whole milliseconds, what is left of one cut off."""
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+    """How the API gives times."""
+    return int(moment.timestamp() * 1000)

@@ -122,6 +122,17 @@ class InvalidKeyError(MemcubedError):
     status = HTTPStatus.UNAUTHORIZED
 
 
+class RateLimitedError(MemcubedError):
+    """Too many calls, or too much input, in too short a time; `retry_after` is how many seconds to wait."""
+
+    code = 40309
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class RequestTooLargeError(MemcubedError):
     """The request as a whole is over a limit."""
 

@@ -40,6 +40,16 @@ class Settings(BaseSettings):
     extract_max_tokens: int = Field(default=8_000, gt=0, description="Token limit of one extract/memory call.")
     rerank_max_tokens: int = Field(default=40_000, gt=0, description="Token limit of one rerank call.")
     rerank_max_documents: int = Field(default=1000, gt=0, description="Most documents of one rerank call.")
+    requests_per_second: float = Field(
+        default=50.0, ge=0, description="Requests of a project a second, in the long run; 0: as many as come."
+    )
+    request_burst: int = Field(default=100, ge=1, description="Requests of a project at once, after a pause.")
+    tokens_per_minute: int = Field(
+        default=400_000, ge=0, description="Input tokens of a project a minute; 0: as many as come."
+    )
+    failed_keys_per_minute: int = Field(
+        default=30, ge=0, description="Requests with a wrong key from one address a minute; 0: as many as come."
+    )
     sync_wait_seconds: float = Field(
         default=20.0, ge=0, description="How long add/message with async_mode=false waits before it answers `running`."
     )

@@ -21,6 +21,7 @@ import structlog
 from memcubed.bootstrap import DatabaseUrls
 from memcubed.cli import main
 from tests.support.api import PATIENCE_SECONDS
+from tests.support.settings import WIDE
 
 COMMAND = (sys.executable, "-c", "from memcubed.cli import main; main()")
 """As the script that an installation makes, without needing one that is up to date."""
@@ -31,7 +32,7 @@ def environment(home: Path, **settings: object) -> dict[str, str]:
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("MEMCUBED_", "MEMOS_", "OPENAI_"))
     }
-    given = {f"MEMCUBED_{name}".upper(): str(value) for name, value in settings.items()}
+    given = {f"MEMCUBED_{name}".upper(): str(value) for name, value in {**WIDE, **settings}.items()}
     return {**kept, "MEMCUBED_HOME": str(home), **given}
 
 

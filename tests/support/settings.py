@@ -24,9 +24,13 @@ class IsolatedSettings(Settings):
         return (init_settings,)
 
 
+# Limits that are on, as they are by default, but that no test meets by chance.
+WIDE = {"requests_per_second": 100_000, "request_burst": 100_000, "tokens_per_minute": 1_000_000_000}
+
+
 def make_settings(**changes: Any) -> Settings:  # noqa: ANN401 - as the fields are
-    """The defaults but for what would make tests slow."""
-    return IsolatedSettings(**{"task_backoff_seconds": 0.05, **changes})
+    """The defaults but for what would make tests slow, or refuse what they send."""
+    return IsolatedSettings(**{"task_backoff_seconds": 0.05, "failed_keys_per_minute": 0, **WIDE, **changes})
 
 
 def llm_settings(server: ScriptedServer, **changes: Any) -> Settings:  # noqa: ANN401 - as the fields are

@@ -9,7 +9,7 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
 
 from memcubed.http.failures import install_failures
-from memcubed.http.limits import BodyLimit
+from memcubed.http.limits import BodyLimit, RateLimitHeaders
 from memcubed.http.openapi import install_openapi
 from memcubed.http.probes import probe_routes
 from memcubed.http.requests import RequestLog
@@ -42,6 +42,7 @@ def create_app(
     app.include_router(health)
     install_failures(app)
     install_openapi(app)
+    app.add_middleware(RateLimitHeaders)
     app.add_middleware(BodyLimit, max_bytes=max_request_bytes)
     app.add_middleware(RequestLog, registry=registry)
     return app

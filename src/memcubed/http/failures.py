@@ -16,6 +16,7 @@ from memcubed.errors import (
     MethodNotAllowedError,
     MissingFieldError,
     NotFoundError,
+    RateLimitedError,
     ServiceUnavailableError,
 )
 from memcubed.store.session import UNAVAILABLE_ERRORS
@@ -39,6 +40,8 @@ def failure(error: MemcubedError) -> JSONResponse:
     headers = {"WWW-Authenticate": "Token"} if error.status is HTTPStatus.UNAUTHORIZED else {}
     if error.status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "1"
+    elif isinstance(error, RateLimitedError):
+        headers["Retry-After"] = str(error.retry_after)
     return JSONResponse(
         {"code": error.code, "message": error.message, "data": None}, status_code=error.status, headers=headers
     )

@@ -1,9 +1,10 @@
-"""Bodies that are too large are refused before they are read."""
+"""What stands before the routes: bodies that are too large are refused, and answers tell what is left of a limit."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memcubed.errors import RequestTooLargeError
 from memcubed.http.failures import failure
+from memcubed.projects.limits import Allowance
 
 
 class BodyLimit:
@@ -37,3 +38,36 @@ class BodyLimit:
 
     def _error(self) -> RequestTooLargeError:
         return RequestTooLargeError(f"The request body is larger than {self._max_bytes} bytes.")
+
+
+class RateLimitHeaders:
+    """ASGI middleware: answers say how many requests the project still has.
+
+    The three fields are those of draft-ietf-httpapi-ratelimit-headers up to its revision 06, which clients know.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add the fields to the answer of a request that authentication left an allowance for."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                allowance = scope.get("state", {}).get("allowance")
+                if isinstance(allowance, Allowance):
+                    message["headers"] = [*message["headers"], *_fields(allowance)]
+            await send(message)
+
+        await self._app(scope, receive, told)
+
+
+def _fields(allowance: Allowance) -> tuple[tuple[bytes, bytes], ...]:
+    return (
+        (b"ratelimit-limit", b"%d" % allowance.limit),
+        (b"ratelimit-remaining", b"%d" % allowance.remaining),
+        (b"ratelimit-reset", b"%d" % allowance.full_in_seconds),
+    )

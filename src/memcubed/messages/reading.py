@@ -7,11 +7,11 @@ from typing import Final
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from memcubed.contract.times import parse_time
 from memcubed.errors import InputTooLongError, RequestTooLargeError
 from memcubed.language.tokens import estimate_tokens
 from memcubed.messages.model import Turn
 from memcubed.messages.schemas import MessageIn
+from memcubed.messages.times import parse_time
 
 _SHOWN_INSTEAD: Final = {"image_url": "[image]", "file": "[file]"}
 
@@ -29,8 +29,11 @@ def read_turns(messages: list[MessageIn], *, zone: ZoneInfo, now: datetime) -> l
     return turns
 
 
-def check_length(turns: Sequence[Turn], most: int) -> None:
-    """Raise InputTooLongError when a turn has more than `most` tokens, RequestTooLargeError when all together have."""
+def check_length(turns: Sequence[Turn], most: int) -> int:
+    """About how many tokens the turns have together.
+
+    Raises InputTooLongError when one has more than `most` tokens, RequestTooLargeError when all together have.
+    """
     total = 0
     for index, turn in enumerate(turns):
         length = estimate_tokens(turn.content)
@@ -41,6 +44,7 @@ def check_length(turns: Sequence[Turn], most: int) -> None:
         raise RequestTooLargeError(
             f"messages have about {total} tokens together; at most {most} are allowed in one call."
         )
+    return total
 
 
 def read_text(message: MessageIn) -> str:

@@ -21,6 +21,7 @@ from memcubed.messages.schemas import (
     MessageDetail,
 )
 from memcubed.production.tasks import TaskOptions, TaskService, TaskStatus
+from memcubed.projects.input_limit import InputLimit
 from memcubed.projects.model import Project
 from memcubed.store.cubes import Cube, CubeKind, ensure_cubes, public_cube
 from memcubed.store.session import Database, pipelined
@@ -36,6 +37,7 @@ class MessageService:
         database: Database,
         memories: MemoryService,
         tasks: TaskService,
+        input_limit: InputLimit,
         clock: Clock,
         *,
         max_tokens: int,
@@ -44,6 +46,7 @@ class MessageService:
         self._database = database
         self._memories = memories
         self._tasks = tasks
+        self._input_limit = input_limit
         self._clock = clock
         self._max_tokens = max_tokens
         self._sync_wait_seconds = sync_wait_seconds
@@ -51,7 +54,7 @@ class MessageService:
     async def add(self, project: Project, request: AddMessageRequest, idempotency_key: str | None) -> AddMessageData:
         """Store the messages, make them recallable, and promise their extraction, in one transaction."""
         turns = read_turns(request.messages, zone=project.timezone, now=self._clock())
-        check_length(turns, self._max_tokens)
+        await self._input_limit.take(project.id, check_length(turns, self._max_tokens))
         task_id, is_new = await self._store(project.id, request, turns, idempotency_key)
         status = TaskStatus.RUNNING
         if not request.async_mode and not request.has_attachments:

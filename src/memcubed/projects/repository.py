@@ -13,18 +13,51 @@ from memcubed.projects.keys import NewKey
 from memcubed.projects.model import ApiKey, Project
 from memcubed.store.tables import api_keys, projects
 
-# `last_used_at` is written at most once a minute a key, so that reads stay reads.
+# `last_used_at` is written at most once a minute a key. The request is counted in the same statement; `admitted` is
+# false when there was no room for it, and when requests are not limited. Counting changes one row of an unlogged
+# table, which is locked until the commit that was sent along: for a fraction of a millisecond, without a wait for the
+# disk.
 AUTHENTICATE: Final[LiteralString] = """
-WITH used AS (
+WITH caller AS MATERIALIZED (
+    SELECT p.id, p.name, p.timezone
+    FROM api_keys k JOIN projects p ON p.id = k.project_id
+    WHERE k.key_hash = %(key_hash)s
+        AND k.revoked_at IS NULL
+        AND (k.expires_at IS NULL OR k.expires_at > now())
+), used AS (
     UPDATE api_keys SET last_used_at = now()
     WHERE key_hash = %(key_hash)s AND revoked_at IS NULL
         AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+), taken AS (
+    INSERT INTO project_rates AS rate (project_id, requests_full_at)
+    SELECT id, now() + %(cost)s::interval FROM caller WHERE %(is_limited)s::boolean
+    ON CONFLICT (project_id) DO UPDATE
+        SET requests_full_at = GREATEST(rate.requests_full_at, now()) + %(cost)s::interval
+        WHERE GREATEST(rate.requests_full_at, now()) + %(cost)s::interval <= now() + %(room)s::interval
+    RETURNING requests_full_at
 )
-SELECT p.id, p.name, p.timezone
-FROM api_keys k JOIN projects p ON p.id = k.project_id
-WHERE k.key_hash = %(key_hash)s
-    AND k.revoked_at IS NULL
-    AND (k.expires_at IS NULL OR k.expires_at > now())
+SELECT c.id, c.name, c.timezone, taken.requests_full_at IS NOT NULL AS admitted,
+    EXTRACT(epoch FROM GREATEST(COALESCE(taken.requests_full_at, rate.requests_full_at), now()) - now())::float8
+        AS full_in
+FROM caller c LEFT JOIN taken ON true LEFT JOIN project_rates rate ON rate.project_id = c.id
+"""
+
+# A take of more than the bucket ever holds is let through when the bucket is full, and leaves a debt behind.
+TAKE_TOKENS: Final[LiteralString] = """
+WITH taken AS (
+    INSERT INTO project_rates AS rate (project_id, tokens_full_at)
+    VALUES (%(project_id)s, now() + %(cost)s::interval)
+    ON CONFLICT (project_id) DO UPDATE
+        SET tokens_full_at = GREATEST(rate.tokens_full_at, now()) + %(cost)s::interval
+        WHERE rate.project_id = %(project_id)s
+            AND GREATEST(rate.tokens_full_at, now()) + LEAST(%(cost)s::interval, %(room)s::interval)
+                <= now() + %(room)s::interval
+    RETURNING tokens_full_at
+)
+SELECT EXISTS (SELECT FROM taken) AS admitted, (
+    SELECT EXTRACT(epoch FROM GREATEST(rate.tokens_full_at, now()) - now())::float8
+    FROM project_rates rate WHERE rate.project_id = %(project_id)s
+) AS full_in
 """
 
 

@@ -1,38 +1,75 @@
 """Use cases around projects and their keys."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from memcubed.errors import InvalidKeyError, MissingFieldError, MissingKeyError, NotFoundError
-from memcubed.projects.keys import generate_key, hash_key
+from memcubed.projects.keys import generate_key
+from memcubed.projects.limits import Allowance, Bucket
 from memcubed.projects.model import ApiKey, Project
 from memcubed.projects.repository import AUTHENTICATE, ProjectRepository
 from memcubed.store.session import Database
 
 _SCHEMES = frozenset({"token", "bearer"})
 
+UNLIMITED: Final = Bucket(capacity=1, per_second=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose request it is. `allowance` is None where requests are not limited.
+
+    `retry_after` is None when the request is let through, else how many seconds its project has to wait.
+    """
+
+    project: Project
+    allowance: Allowance | None = None
+    retry_after: int | None = None
+
+
+def read_key(authorization: str | None) -> str:
+    """The key in an `Authorization: Token <key>` (or Bearer) header. Raises MissingKeyError."""
+    scheme, _, key = (authorization or "").strip().partition(" ")
+    if not scheme:
+        raise MissingKeyError("No API key: send the header `Authorization: Token <your API key>`.")
+    key = key.strip()
+    if scheme.lower() not in _SCHEMES or not key:
+        raise MissingKeyError("The Authorization header must read `Token <your API key>`.")
+    return key
+
 
 class ProjectService:
     """Authenticates requests, and keeps projects and keys for the operator."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, requests: Bucket = UNLIMITED) -> None:
         self._database = database
+        self._requests = requests
 
-    async def authenticate(self, authorization: str | None) -> Project:
-        """The project of an `Authorization: Token <key>` (or Bearer) header, in one round trip."""
-        scheme, _, key = (authorization or "").strip().partition(" ")
-        if not scheme:
-            raise MissingKeyError("No API key: send the header `Authorization: Token <your API key>`.")
-        key = key.strip()
-        if scheme.lower() not in _SCHEMES or not key:
-            raise MissingKeyError("The Authorization header must read `Token <your API key>`.")
-        key_hash = hash_key(key)
-        rows = await self._database.read(AUTHENTICATE, {"key_hash": key_hash}, presented_key=key_hash)
+    async def authenticate(self, key_hash: str) -> Caller:
+        """The project of a key, by its hash, and whether the request is let through: all in one round trip.
+
+        Raises InvalidKeyError when the key is unknown, expired or revoked.
+        """
+        requests = self._requests
+        parameters = {
+            "key_hash": key_hash,
+            "is_limited": not requests.is_off,
+            "cost": requests.time_of(1),
+            "room": requests.room,
+        }
+        rows = await self._database.read(AUTHENTICATE, parameters, presented_key=key_hash)
         if not rows:
             raise InvalidKeyError("The API key is invalid, expired or revoked.")
         row = rows[0]
-        return Project(id=row["id"], name=row["name"], timezone=ZoneInfo(row["timezone"]))
+        project = Project(id=row["id"], name=row["name"], timezone=ZoneInfo(row["timezone"]))
+        if requests.is_off:
+            return Caller(project)
+        full_in = row["full_in"]
+        retry_after = None if row["admitted"] else requests.wait_seconds(full_in)
+        return Caller(project, requests.read(full_in), retry_after)
 
     async def get_timezone(self, project_id: UUID) -> ZoneInfo:
         """The zone in which a project's times are read; UTC when the project is gone."""

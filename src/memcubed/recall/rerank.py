@@ -20,6 +20,8 @@ from memcubed.errors import (
 )
 from memcubed.language.tokens import estimate_tokens
 from memcubed.language.words import query_tokens, tokens
+from memcubed.projects.input_limit import InputLimit
+from memcubed.projects.model import Project
 from memcubed.providers.embeddings import Embedder
 from memcubed.providers.rerank import Reranker
 from memcubed.recall.calibration import relativity
@@ -92,15 +94,17 @@ class LocalScorer:
 class RerankService:
     """Orders documents by a scorer, within limits."""
 
-    def __init__(self, scorer: DocumentScorer, *, max_tokens: int, max_documents: int) -> None:
+    def __init__(self, scorer: DocumentScorer, input_limit: InputLimit, *, max_tokens: int, max_documents: int) -> None:
         self._scorer = scorer
+        self._input_limit = input_limit
         self._max_tokens = max_tokens
         self._max_documents = max_documents
 
-    async def rerank(self, request: RerankRequest) -> RerankAnswer:
+    async def rerank(self, project: Project, request: RerankRequest) -> RerankAnswer:
         """The documents, the best first. Raises SearchUnavailableError when the model does not answer."""
         texts = request.texts
         total = self._checked_length(request.query, texts)
+        await self._input_limit.take(project.id, total)
         try:
             scores = await self._scorer.score(request.query, texts)
             model = self._scorer.name

@@ -23,9 +23,9 @@ def recall_routes(recall: RecallService, reranks: RerankService, authenticate: A
         """The few memories that matter for a query."""
         return Envelope(data=await recall.search(project, request))
 
-    @router.post("/rerank", dependencies=[Depends(authenticate)])
-    async def rerank(request: RerankRequest) -> RerankAnswer:
+    @router.post("/rerank")
+    async def rerank(request: RerankRequest, project: Annotated[Project, Depends(authenticate)]) -> RerankAnswer:
         """Documents in the order of their relevance to a query; the one answer that comes without the envelope."""
-        return await reranks.rerank(request)
+        return await reranks.rerank(project, request)
 
     return router

@@ -14,9 +14,8 @@ import structlog
 from prometheus_client import CollectorRegistry, Histogram
 
 from memcubed.clock import Clock
-from memcubed.errors import InputTooLongError, ProviderError
+from memcubed.errors import ProviderError
 from memcubed.language.detect import detect
-from memcubed.language.tokens import estimate_tokens
 from memcubed.language.words import query_tokens
 from memcubed.memories.model import MemoryKind, MemoryView, StoredMemory
 from memcubed.memories.notes import preference_note
@@ -30,6 +29,7 @@ from memcubed.memories.schemas import (
     skill_detail,
     tool_memory_detail,
 )
+from memcubed.projects.input_limit import CallLimit
 from memcubed.projects.model import Project
 from memcubed.providers.embeddings import Embedder, Vector
 from memcubed.recall.calibration import Ranked, relativities
@@ -59,18 +59,18 @@ class RecallService:
         repository: RecallRepository,
         embedder: Embedder,
         calibrations: CalibrationService,
+        query_limit: CallLimit,
         clock: Clock,
         registry: CollectorRegistry,
         *,
-        max_query_tokens: int,
         rewriter: QueryRewriter | None = None,
         reranking: Reranking | None = None,
     ) -> None:
         self._repository = repository
         self._embedder = embedder
         self._calibrations = calibrations
+        self._query_limit = query_limit
         self._clock = clock
-        self._max_query_tokens = max_query_tokens
         self._rewriter = rewriter
         self._reranking = reranking
         self._stages = Histogram(
@@ -79,9 +79,7 @@ class RecallService:
 
     async def search(self, project: Project, request: SearchRequest) -> SearchData:
         """The most relevant facts and preferences. When the embedding model fails, words alone decide."""
-        length = estimate_tokens(request.query)
-        if length > self._max_query_tokens:
-            raise InputTooLongError(f"query has about {length} tokens; at most {self._max_query_tokens} are allowed.")
+        await self._query_limit.take(project.id, request.query, "query")
         calibration = self._calibrations.current()
         weights = Weights.of(request.arms).calibrated(calibration)
         question = Question.read(request.query, self._clock().astimezone(project.timezone))

@@ -17,7 +17,6 @@ class CubeKind(StrEnum):
     USER = "user"
     AGENT = "agent"
     PUBLIC = "public"
-    KNOWLEDGE_BASE = "knowledgebase"
 
 
 @dataclass(frozen=True, slots=True)

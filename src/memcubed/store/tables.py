@@ -65,6 +65,15 @@ api_keys = Table(
     Index("api_keys_project_id_idx", "project_id"),
 )
 
+project_rates = Table(
+    "project_rates",
+    metadata,
+    Column("project_id", Uuid, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("requests_full_at", _time, nullable=False, server_default=text("'-infinity'")),
+    Column("tokens_full_at", _time, nullable=False, server_default=text("'-infinity'")),
+    prefixes=["UNLOGGED"],
+)
+
 cubes = Table(
     "cubes",
     metadata,

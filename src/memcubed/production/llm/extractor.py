@@ -1,6 +1,7 @@
 """The extractor that asks a language model, and believes of its answer only what the conversation supports."""
 
 import asyncio
+import secrets
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,9 +18,12 @@ from memcubed.production.llm.small_talk import has_something_to_read
 from memcubed.production.llm.windows import Window, cut_windows, halve
 from memcubed.production.model import Draft, Extraction, ExtractionRequest, Usage
 from memcubed.providers.llm.protocol import LanguageModel, TooLongForModelError
-from memcubed.providers.llm.untrusted import new_nonce
 
 _log = structlog.get_logger(__name__)
+
+
+def _new_nonce() -> str:
+    return secrets.token_hex(8)
 
 
 @dataclass(slots=True)
@@ -47,7 +51,7 @@ class LlmExtractor:
         window_tokens: int = 3000,
         overlap_tokens: int = 400,
         max_answer_tokens: int = 1500,
-        new_nonce: Callable[[], str] = new_nonce,
+        new_nonce: Callable[[], str] = _new_nonce,
     ) -> None:
         self._model = model
         self._window_tokens = window_tokens
