@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -36,6 +37,8 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     delay: float = 0.0
     drops: bool = False
+    deltas: tuple[Json, ...] = ()
+    holds: bool = False
 
 
 Script = Callable[[Json], Answer]
@@ -49,6 +52,22 @@ def json_answer(data: object) -> Answer:
 def text_answer(text: str, *, finish_reason: str = "stop") -> Answer:
     """Answer with this text; `finish_reason="length"` says that it was cut."""
     return Answer(text=text, finish_reason=finish_reason)
+
+
+def stream_answer(*deltas: str | Json, finish_reason: str = "stop") -> Answer:
+    """Stream these pieces: strings as content, objects as they are (`{"reasoning_content": "hm"}`)."""
+    pieces = tuple({"content": delta} if isinstance(delta, str) else delta for delta in deltas)
+    return Answer(deltas=pieces, finish_reason=finish_reason)
+
+
+def holding(answer: Answer) -> Answer:
+    """Stream the pieces of `answer`, then nothing more: the connection stays open until the client closes it."""
+    return replace(answer, holds=True)
+
+
+def breaking_off(answer: Answer) -> Answer:
+    """Stream the pieces of `answer`, then close the connection in the middle."""
+    return replace(answer, drops=True)
 
 
 def refusal(reason: str = "I cannot help with that.") -> Answer:
@@ -143,6 +162,10 @@ class ScriptedServer:
         self._port = port
         self._in_flight = 0
         self.most_in_flight = 0
+        self.streaming = threading.Event()
+        """Set when a held stream has begun to wait."""
+        self.hung_up = threading.Event()
+        """Set when a client closed a held stream."""
         self.answer_with(script)
 
     @property
@@ -244,6 +267,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self, body: Json) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         answer = self.server.scripted.respond(RecordedRequest(self.path, headers, body))
+        if body.get("stream") and answer.status == HTTPStatus.OK and answer.body is None:
+            self._stream(answer, body)
+            return
         if answer.drops:
             self.close_connection = True
             return
@@ -259,6 +285,54 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(raw)
         except ConnectionError:
             self.close_connection = True  # the client did not want to wait for it
+
+    def _stream(self, answer: Answer, body: Json) -> None:
+        """Send a chat completion as server-sent events, in the chunked encoding."""
+        if answer.drops and not answer.deltas:
+            self.close_connection = True
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        try:
+            for chunk in _chunks(answer, body, whole=not (answer.drops or answer.holds)):
+                self._send(f"data: {chunk if isinstance(chunk, str) else json.dumps(chunk)}\n\n".encode())
+            if answer.drops:
+                self.close_connection = True
+                return
+            if answer.holds:
+                scripted = self.server.scripted
+                self.wfile.flush()
+                scripted.streaming.set()
+                if not self.connection.recv(1):
+                    scripted.hung_up.set()
+                self.close_connection = True
+                return
+            self._send(b"")
+        except ConnectionError:
+            self.server.scripted.hung_up.set()
+            self.close_connection = True
+
+    def _send(self, piece: bytes) -> None:
+        self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+
+
+def _chunks(answer: Answer, request: Json, *, whole: bool) -> list[Json | str]:
+    words = re.findall(r"\s*\S+|\s+$", answer.text or "")
+    deltas = answer.deltas or tuple({"content": word} for word in words)
+    head = {"id": "chatcmpl-scripted", "object": "chat.completion.chunk", "created": 1, "model": request.get("model")}
+
+    def chunk(delta: Json, finish_reason: str | None = None) -> Json:
+        return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
+
+    chunks: list[Json | str] = [chunk({"role": "assistant"}), *(chunk(delta) for delta in deltas)]
+    if not whole:
+        return chunks
+    chunks.append(chunk({}, answer.finish_reason))
+    if (request.get("stream_options") or {}).get("include_usage"):
+        chunks.append({**head, "choices": [], "usage": _chat_completion(answer, request)["usage"]})
+    return [*chunks, "[DONE]"]
 
 
 def _chat_completion(answer: Answer, request: Json) -> Json:

@@ -4,9 +4,7 @@ The original query is always searched as well, so that the worst that a bad rewr
 """
 
 import asyncio
-import json
 import re
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -18,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter
 from pydantic import BaseModel, BeforeValidator, Field
 
 from memcubed.language.detect import Language, detect, has_han
+from memcubed.language.untrusted import fenced, new_nonce
 from memcubed.providers.embeddings import Vector
 from memcubed.providers.embeddings.unit import to_unit
 from memcubed.providers.llm import LanguageModel
@@ -31,9 +30,6 @@ MOST_CHARACTERS: Final = 1000
 _LONGEST_TEXT: Final = 300
 _ANSWER_TOKENS: Final = 300
 
-# In JSON every character may be written as \uXXXX. Written so, what users type can neither close the boundary nor form
-# a control token of a chat template (<|im_end|>, <s>, [INST]), which some servers read out of the text.
-_CONTROL: Final = re.compile(r"<|\[(?=/?[A-Z_]{3,}\])")
 _UNENCODABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 _TASK: Final = {
@@ -61,9 +57,7 @@ def load_prompt(language: Language) -> str:
 
 def render_query(query: str, language: Language, *, nonce: str) -> str:
     """Render the user message: the query as JSON between two lines that carry `nonce`, which its author can't know."""
-    text = _UNENCODABLE.sub("\ufffd", json.dumps({"query": query}, ensure_ascii=False))
-    data = _CONTROL.sub(lambda match: f"\\u{ord(match.group(0)[0]):04x}", text)
-    return f"<<<{nonce}\n{data}\n{nonce}>>>\n\n{_TASK[language]}"
+    return f"{fenced({'query': query}, nonce)}\n\n{_TASK[language]}"
 
 
 def blend(vectors: Sequence[Vector]) -> Vector:
@@ -75,10 +69,6 @@ def blend(vectors: Sequence[Vector]) -> Vector:
         return vectors[0]
     vector: Vector = to_unit(np.sum(vectors, axis=0, keepdims=True, dtype=np.float32))[0]
     return vector
-
-
-def _new_nonce() -> str:
-    return secrets.token_hex(8)
 
 
 class QueryRewriter:
@@ -95,7 +85,7 @@ class QueryRewriter:
         *,
         timeout_seconds: float = 2.0,
         cache_size: int = 4096,
-        new_nonce: Callable[[], str] = _new_nonce,
+        new_nonce: Callable[[], str] = new_nonce,
     ) -> None:
         self._model = model
         self._cache_size = cache_size

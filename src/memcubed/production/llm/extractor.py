@@ -1,7 +1,6 @@
 """The extractor that asks a language model, and believes of its answer only what the conversation supports."""
 
 import asyncio
-import secrets
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from memcubed.language.detect import Language, detect
+from memcubed.language.untrusted import new_nonce
 from memcubed.messages.model import Role, Turn
 from memcubed.production.llm.answer import ExtractedMemories
 from memcubed.production.llm.evidence import Evidence
@@ -20,10 +20,6 @@ from memcubed.production.model import Draft, Extraction, ExtractionRequest, Usag
 from memcubed.providers.llm.protocol import LanguageModel, TooLongForModelError
 
 _log = structlog.get_logger(__name__)
-
-
-def _new_nonce() -> str:
-    return secrets.token_hex(8)
 
 
 @dataclass(slots=True)
@@ -51,7 +47,7 @@ class LlmExtractor:
         window_tokens: int = 3000,
         overlap_tokens: int = 400,
         max_answer_tokens: int = 1500,
-        new_nonce: Callable[[], str] = _new_nonce,
+        new_nonce: Callable[[], str] = new_nonce,
     ) -> None:
         self._model = model
         self._window_tokens = window_tokens

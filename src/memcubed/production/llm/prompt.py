@@ -1,6 +1,5 @@
 """What the extracting model is shown: the versioned instructions, and the conversation as data that cannot instruct."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from functools import cache
 from importlib import resources
 
 from memcubed.language.detect import Language
+from memcubed.language.untrusted import fenced
 from memcubed.memories.model import MemoryKind
 from memcubed.messages.model import Turn
 from memcubed.production.llm.options import find_choice
@@ -18,10 +18,6 @@ from memcubed.production.model import STATED_KINDS, ExtractionRequest
 PROMPT_VERSION = "extract.v1"
 
 _EXAMPLE = re.compile(r"<example>\n(.*?)\n</example>", re.DOTALL)
-# In JSON every character may be written as \uXXXX. Written so, what users type can neither close the boundary nor form
-# a control token of a chat template (<|im_end|>, <s>, [INST]), which some servers read out of the text.
-_CONTROL = re.compile(r"<|\[(?=/?[A-Z_]{3,}\])")
-_UNENCODABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 _WEEKDAYS = {
     Language.ZH: ("周一", "周二", "周三", "周四", "周五", "周六", "周日"),
@@ -77,7 +73,7 @@ def render_data(
     if request.vocabulary:
         data["vocabulary"] = list(request.vocabulary[:_MOST_VOCABULARY])
     data["turns"] = shown[len(window.overlap) :]
-    return f"<<<{nonce}\n{_encode(data)}\n{nonce}>>>\n\n{_task(request, language)}"
+    return f"{fenced(data, nonce)}\n\n{_task(request, language)}"
 
 
 def _describe_all(
@@ -104,11 +100,6 @@ def _describe(turn: Turn, request: ExtractionRequest, language: Language) -> Map
         described["dates"] = dates
     described["content"] = turn.content
     return described
-
-
-def _encode(data: object) -> str:
-    text = _UNENCODABLE.sub("\ufffd", json.dumps(data, ensure_ascii=False))
-    return _CONTROL.sub(lambda match: f"\\u{ord(match.group(0)):04x}", text)
 
 
 _KIND_NAMES = {kind: kind.value for kind in MemoryKind}

@@ -86,6 +86,43 @@ class Dialect:
         return learnt
 
 
+@dataclass(frozen=True, slots=True)
+class ChatDialect:
+    """What is believed to work for streamed chats at one endpoint; learnt apart from Dialect, in the same way."""
+
+    renames_max_tokens: bool = False
+    takes_temperature: bool = True
+    takes_top_p: bool = True
+    reports_usage: bool = True
+
+    def parameters(self, *, max_tokens: int, temperature: float, top_p: float) -> dict[str, Any]:
+        """Return the part of the request body that depends on the dialect."""
+        body: dict[str, Any] = {"max_completion_tokens" if self.renames_max_tokens else "max_tokens": max_tokens}
+        if self.takes_temperature:
+            body["temperature"] = temperature
+        if self.takes_top_p:
+            body["top_p"] = top_p
+        if self.reports_usage:
+            body["stream_options"] = {"include_usage": True}
+        return body
+
+    def after_refusal(self, status: int, body: str) -> "ChatDialect | None":
+        """Give the dialect to try next, or None when the refusal is about something else; see Dialect."""
+        said = body.lower()
+        if status not in _PARAMETER_REFUSALS:
+            return None
+        if not self.renames_max_tokens and _names_tokens(said):
+            return replace(self, renames_max_tokens=True)
+        # some endpoints take one of these two at a time; of both, the temperature says more
+        if self.takes_top_p and "top_p" in said:
+            return replace(self, takes_top_p=False)
+        if self.takes_temperature and "temperature" in said:
+            return replace(self, takes_temperature=False)
+        if self.reports_usage and ("stream_options" in said or "include_usage" in said):
+            return replace(self, reports_usage=False)
+        return None
+
+
 def _names_tokens(said: str) -> bool:
     # "max_tokens is too large" is about the number, and another name for it would not help
     return bool(_TOKENS_WORDS.search(said)) and "too large" not in said and "at most" not in said

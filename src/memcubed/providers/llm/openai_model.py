@@ -7,21 +7,35 @@ Tried against its dialects: OpenAI (also models that want max_completion_tokens 
 import asyncio
 import json
 import random
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
+import httpx
 import structlog
-from openai import APIError, APIStatusError, AsyncOpenAI, Omit
-from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
+from openai import APIError, APIStatusError, AsyncOpenAI, AsyncStream, Omit
+from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam
 from pydantic import ValidationError
 
 from memcubed.errors import ProviderError
-from memcubed.providers.llm.dialect import Dialect
+from memcubed.providers.llm.dialect import ChatDialect, Dialect
 from memcubed.providers.llm.failures import is_too_long, provider_error, timeout_error
-from memcubed.providers.llm.protocol import AnswerT, Completion, TooLongForModelError
+from memcubed.providers.llm.protocol import (
+    AnswerT,
+    ChatMessage,
+    ChatOptions,
+    Completion,
+    TextDelta,
+    TextEnd,
+    TooLongForModelError,
+)
+from memcubed.providers.llm.streaming import StreamReader
 from memcubed.providers.llm.strict_schema import JsonSchema, strict_schema
 from memcubed.providers.llm.tolerant_json import is_complete_json, parse_tolerantly
+
+ResultT = TypeVar("ResultT")
 
 _log = structlog.get_logger(__name__)
 
@@ -50,7 +64,9 @@ class OpenAIModel:
 
     `timeout` is in seconds and bounds one call as a whole; `retries` are made at once, a moment apart, and only for
     failures that are quickly over (a long wait is the queue's business). At most `max_concurrency` calls run at a
-    time. What the endpoint does not support is learnt from its refusals and remembered by the instance.
+    time, and as many streams, which calls can't keep waiting. A stream is given up when it says nothing for `timeout`
+    seconds, or is not at its end after `stream_timeout`. What the endpoint does not support is learnt from its
+    refusals and remembered by the instance.
     """
 
     def __init__(
@@ -60,6 +76,7 @@ class OpenAIModel:
         model: str,
         api_key: str | None = None,
         timeout: float = 120.0,
+        stream_timeout: float = 600.0,
         retries: int = 1,
         max_concurrency: int = 4,
     ) -> None:
@@ -68,7 +85,10 @@ class OpenAIModel:
         self._timeout = timeout
         self._retries = retries
         self._slots = asyncio.Semaphore(max_concurrency)
+        self._stream_timeout = stream_timeout
+        self._stream_slots = asyncio.Semaphore(max_concurrency)
         self._dialect = Dialect()
+        self._chat_dialect = ChatDialect()
         self._client = AsyncOpenAI(
             base_url=base_url,
             # The library would take a missing key from the environment and send it to whatever host this is.
@@ -135,11 +155,77 @@ class OpenAIModel:
             f"the answer of the language model {self.name} at {self._host} was cut at {max_tokens} tokens"
         )
 
+    async def stream_text(
+        self, messages: Sequence[ChatMessage], options: ChatOptions
+    ) -> AsyncGenerator[TextDelta | TextEnd, None]:
+        """Answer a chat piece by piece. Only a call that failed before its first piece is tried again."""
+        ends_at = time.monotonic() + self._stream_timeout
+        reader = StreamReader(self.name if options.model is None else options.model, self._host, messages)
+        async with self._stream_slots:
+            stream = await self._patiently(lambda: self._open_stream(messages, options))
+            try:
+                while (chunk := await self._next(stream, ends_at)) is not None:
+                    for delta in reader.read(chunk):
+                        yield delta
+            finally:
+                await stream.close()
+        for delta in reader.finish():
+            yield delta
+        yield reader.end()
+
+    async def _open_stream(
+        self, messages: Sequence[ChatMessage], options: ChatOptions
+    ) -> AsyncStream[ChatCompletionChunk]:
+        sent = [
+            cast("ChatCompletionMessageParam", {"role": message.role.value, "content": _sendable(message.content)})
+            for message in messages
+        ]
+        dialect = self._chat_dialect
+        while True:
+            parameters = dialect.parameters(
+                max_tokens=options.max_tokens, temperature=options.temperature, top_p=options.top_p
+            )
+            try:
+                async with asyncio.timeout(self._timeout):
+                    stream: AsyncStream[ChatCompletionChunk] = await self._client.chat.completions.create(
+                        model=options.model or self.name, messages=sent, stream=True, **parameters
+                    )
+            except TimeoutError as error:
+                raise timeout_error(self._host, self._timeout) from error
+            except APIStatusError as error:
+                learnt = dialect.after_refusal(error.status_code, self._refusal(error))
+                if learnt is None:
+                    raise self._error(error) from error
+                dialect = learnt
+            except APIError as error:
+                raise self._error(error) from error
+            else:
+                self._chat_dialect = dialect
+                return stream
+
+    async def _next(self, stream: AsyncStream[ChatCompletionChunk], ends_at: float) -> ChatCompletionChunk | None:
+        left = ends_at - time.monotonic()
+        try:
+            async with asyncio.timeout(min(self._timeout, left)):
+                return await anext(stream, None)
+        except TimeoutError as error:
+            limit = self._stream_timeout if left < self._timeout else self._timeout
+            raise timeout_error(self._host, limit) from error
+        except APIError as error:
+            raise self._error(error) from error
+        except httpx.HTTPError as error:  # which some versions of the library let through
+            raise ProviderError(f"the language model at {self._host} broke off ({type(error).__name__})") from error
+        except ValueError as error:
+            raise ProviderError(f"the language model at {self._host} streamed broken JSON") from error
+
     async def _ask(self, messages: list[ChatCompletionMessageParam], question: _Question, max_tokens: int) -> _Reply:
+        return await self._patiently(lambda: self._ask_in_dialect(messages, question, max_tokens))
+
+    async def _patiently(self, call: Callable[[], Awaitable[ResultT]]) -> ResultT:
         attempt = 0
         while True:
             try:
-                return await self._ask_in_dialect(messages, question, max_tokens)
+                return await call()
             except ProviderError as error:
                 wait = error.retry_after if error.retry_after is not None else 0.0
                 patient = error.retryable and not isinstance(error.__cause__, TimeoutError)
@@ -156,12 +242,7 @@ class OpenAIModel:
             try:
                 completion = await self._call(messages, question, dialect, max_tokens)
             except APIStatusError as error:
-                refusal = error.response.text[:_SHOWN_AGAIN_CHARACTERS]
-                if is_too_long(error.status_code, refusal):
-                    raise TooLongForModelError(
-                        f"the messages do not fit the context of the language model {self.name} at {self._host}"
-                    ) from error
-                learnt = dialect.after_refusal(error.status_code, refusal)
+                learnt = dialect.after_refusal(error.status_code, self._refusal(error))
                 if learnt is None:
                     raise self._error(error) from error
                 dialect = learnt
@@ -188,6 +269,15 @@ class OpenAIModel:
                     return await self._client.chat.completions.create(model=self.name, messages=messages, **parameters)
             except TimeoutError as error:
                 raise timeout_error(self._host, self._timeout) from error
+
+    def _refusal(self, error: APIStatusError) -> str:
+        """What an endpoint said to refuse a call. Raises TooLongForModelError when that is the reason."""
+        refusal = error.response.text[:_SHOWN_AGAIN_CHARACTERS]
+        if is_too_long(error.status_code, refusal):
+            raise TooLongForModelError(
+                f"the messages do not fit the context of the language model {self.name} at {self._host}"
+            ) from error
+        return refusal
 
     def _error(self, error: APIError) -> ProviderError:
         return provider_error(error, host=self._host, model=self.name, timeout=self._timeout)

@@ -1,6 +1,8 @@
 """What every language model provider offers."""
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -18,6 +20,64 @@ class Completion(Generic[AnswerT]):
     input_tokens: int = 0
     output_tokens: int = 0
     calls: int = 1
+
+
+class ChatRole(StrEnum):
+    """Who a chat's message is from, as the model is told."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message of a chat, as the model is shown it."""
+
+    role: ChatRole
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOptions:
+    """How a chat is answered. `model` is another model of the same endpoint, instead of the configured one.
+
+    `max_tokens` bounds the answer, reasoning included where the endpoint counts it.
+    """
+
+    max_tokens: int
+    temperature: float = 0.7
+    top_p: float = 0.95
+    model: str | None = None
+
+
+class DeltaKind(StrEnum):
+    """What a piece of a streamed answer belongs to."""
+
+    REASONING = "reasoning"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next piece of a streamed answer, never empty; any character a database can store."""
+
+    kind: DeltaKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextEnd:
+    """The last item of a stream that came to its end, and what it cost.
+
+    `is_estimated` says that the endpoint did not count, and the tokens are a quarter of the bytes. `is_cut` says that
+    `max_tokens` ended the answer.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    is_estimated: bool = False
+    is_cut: bool = False
 
 
 class TooLongForModelError(ProviderError):
@@ -45,6 +105,14 @@ class LanguageModel(Protocol):
 
         `system` holds only what the service itself says; whatever users wrote belongs into `user`.
         Raises TooLongForModelError when `user` is too long, or the answer longer than `max_tokens` allow.
+        """
+        ...
+
+    def stream_text(self, messages: Sequence[ChatMessage], options: ChatOptions) -> AsyncIterator[TextDelta | TextEnd]:
+        """Answer a chat piece by piece; a TextEnd is the last item.
+
+        Closing the iterator before (`aclose`), or cancelling the task that waits for it, closes the connection, so
+        that the endpoint stops. Raises ProviderError at any item, TooLongForModelError before the first.
         """
         ...
 
