@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from memcubed import embedded
 from memcubed.clock import utc_now
+from memcubed.documents import DocumentParser, ParserLimits
 from memcubed.documents.fetch import Fetcher
 from memcubed.embedded import EmbeddedPostgres
 from memcubed.errors import MemcubedError, ProviderError
@@ -196,6 +197,19 @@ def create_rewriting_model(settings: Settings) -> LanguageModel | None:
     )
 
 
+def create_parser(settings: Settings) -> DocumentParser:
+    """The reader of documents, with the limits that the settings give."""
+    return DocumentParser(
+        ParserLimits(
+            bytes=settings.document_max_bytes,
+            pages=settings.document_max_pages,
+            characters=settings.document_max_characters,
+            seconds=settings.document_timeout_seconds,
+            memory_bytes=settings.document_memory_mb * 1_000_000,
+        )
+    )
+
+
 class Service:
     """Everything that one process runs, wired but not started; `embedder` replaces the one that the settings name."""
 
@@ -210,6 +224,7 @@ class Service:
         self.model = create_model(settings)
         self.extractor = create_extractor(settings, self.model)
         self.fetcher = create_fetcher(settings)
+        self.documents = create_parser(settings)
         self.projects = ProjectService(
             self.database, Bucket(settings.request_burst, per_second=settings.requests_per_second)
         )

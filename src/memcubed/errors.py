@@ -170,6 +170,10 @@ class FileFormatError(InvalidRequestError):
     code = 50107
 
 
+class DocumentError(FileFormatError):
+    """A document can't be read; the message says why, for the person who sent it."""
+
+
 class FetchError(MemcubedError):
     """A URL that a user gave could not be fetched, or may not be.
 

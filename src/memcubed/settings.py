@@ -125,6 +125,13 @@ class Settings(BaseSettings):
     )
     fetch_timeout_seconds: float = Field(default=60.0, gt=0, description="Time limit of fetching one file.")
     fetch_max_bytes: int = Field(default=100_000_000, gt=0, description="Largest file that is fetched.")
+    document_max_bytes: int = Field(default=100_000_000, gt=0, description="Largest file that is read.")
+    document_max_pages: int = Field(default=500, gt=0, description="Most pages of a PDF that is read.")
+    document_max_characters: int = Field(default=5_000_000, gt=0, description="Most text of a document that is read.")
+    document_timeout_seconds: int = Field(
+        default=300, gt=0, description="Time limit of reading one document, in a process of its own."
+    )
+    document_memory_mb: int = Field(default=1000, ge=200, description="Memory limit of that process.")
 
     # Worker
     worker_concurrency: int = Field(default=4, ge=1, description="Jobs that one worker runs at once.")
