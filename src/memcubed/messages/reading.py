@@ -7,11 +7,11 @@ from typing import Final
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+from memcubed.contract.times import parse_time
 from memcubed.errors import InputTooLongError, RequestTooLargeError
 from memcubed.language.tokens import estimate_tokens
 from memcubed.messages.model import Turn
 from memcubed.messages.schemas import MessageIn
-from memcubed.messages.times import parse_time
 
 _SHOWN_INSTEAD: Final = {"image_url": "[image]", "file": "[file]"}
 

@@ -17,6 +17,7 @@ class CubeKind(StrEnum):
     USER = "user"
     AGENT = "agent"
     PUBLIC = "public"
+    KNOWLEDGE_BASE = "knowledgebase"
 
 
 @dataclass(frozen=True, slots=True)

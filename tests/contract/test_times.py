@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memcubed.contract.times import parse_time
 from memcubed.errors import InvalidRequestError
-from memcubed.messages.times import parse_time
 
 NOW = datetime(2025, 6, 10, 6, 30, tzinfo=UTC)  # a Tuesday, 14:30 in Shanghai
 SHANGHAI = ZoneInfo("Asia/Shanghai")
