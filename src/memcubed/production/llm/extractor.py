@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import structlog
 
 from memcubed.language.detect import Language, detect
-from memcubed.language.untrusted import new_nonce
 from memcubed.messages.model import Role, Turn
 from memcubed.production.llm.answer import ExtractedMemories
 from memcubed.production.llm.evidence import Evidence
@@ -18,6 +17,7 @@ from memcubed.production.llm.small_talk import has_something_to_read
 from memcubed.production.llm.windows import Window, cut_windows, halve
 from memcubed.production.model import Draft, Extraction, ExtractionRequest, Usage
 from memcubed.providers.llm.protocol import LanguageModel, TooLongForModelError
+from memcubed.providers.llm.untrusted import new_nonce
 
 _log = structlog.get_logger(__name__)
 

@@ -7,13 +7,13 @@ from functools import cache
 from importlib import resources
 
 from memcubed.language.detect import Language
-from memcubed.language.untrusted import fenced
 from memcubed.memories.model import MemoryKind
 from memcubed.messages.model import Turn
 from memcubed.production.llm.options import find_choice
 from memcubed.production.llm.turn_dates import relative_dates
 from memcubed.production.llm.windows import Window, last_turns
 from memcubed.production.model import STATED_KINDS, ExtractionRequest
+from memcubed.providers.llm.untrusted import fence
 
 PROMPT_VERSION = "extract.v1"
 
@@ -73,7 +73,7 @@ def render_data(
     if request.vocabulary:
         data["vocabulary"] = list(request.vocabulary[:_MOST_VOCABULARY])
     data["turns"] = shown[len(window.overlap) :]
-    return f"{fenced(data, nonce)}\n\n{_task(request, language)}"
+    return f"{fence(data, nonce)}\n\n{_task(request, language)}"
 
 
 def _describe_all(

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from memcubed.language.untrusted import fenced, new_nonce
+from memcubed.providers.llm.untrusted import fence, new_nonce
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from memcubed.language.untrusted import fenced, new_nonce
     ],
 )
 def test_what_users_write_closes_nothing_and_reads_back_whole(text: str) -> None:
-    first, data, last = fenced({"query": text}, "n0nce").split("\n")
+    first, data, last = fence({"query": text}, "n0nce").split("\n")
     assert (first, last) == ("<<<n0nce", "n0nce>>>")
     assert "<" not in data
     assert "[INST]" not in data
@@ -26,7 +26,7 @@ def test_what_users_write_closes_nothing_and_reads_back_whole(text: str) -> None
 
 
 def test_what_cannot_be_sent_is_replaced() -> None:
-    assert fenced("a\ud800b", "n") == '<<<n\n"a\ufffdb"\nn>>>'
+    assert fence("a\ud800b", "n") == '<<<n\n"a\ufffdb"\nn>>>'
 
 
 def test_marks_cannot_be_guessed() -> None:
