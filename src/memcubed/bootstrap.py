@@ -39,13 +39,15 @@ from memcubed.projects.input_limit import InputLimit
 from memcubed.projects.limits import Bucket
 from memcubed.projects.refusals import FailedKeys, Refusals
 from memcubed.projects.service import ProjectService
+from memcubed.providers.configured import (
+    DEFAULT_RERANKER,
+    create_embedder,
+    create_model,
+    create_reranker,
+    create_rewriting_model,
+)
 from memcubed.providers.embeddings import Embedder
-from memcubed.providers.embeddings.cached import CachedEmbedder
-from memcubed.providers.embeddings.local import LocalEmbedder
-from memcubed.providers.embeddings.openai import Endpoint, OpenAIEmbedder
-from memcubed.providers.llm.openai_model import OpenAIModel
 from memcubed.providers.llm.protocol import LanguageModel
-from memcubed.providers.rerank import HttpReranker, RerankEndpoint, Reranker
 from memcubed.recall.calibrations import CalibrationService
 from memcubed.recall.model import Calibration
 from memcubed.recall.repository import RecallRepository
@@ -58,10 +60,6 @@ from memcubed.settings import Settings
 from memcubed.store.migrate import check, migrate
 from memcubed.store.queue import Backoff, create_queue
 from memcubed.store.session import UNAVAILABLE_ERRORS, Database
-
-OPENAI_BASE_URL: Final = "https://api.openai.com/v1"
-DEFAULT_RERANKER: Final = "reranker"
-"""What answers call a reranker that the settings do not name."""
 
 _OTHER_CLIENTS: Final = (
     "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -114,40 +112,6 @@ def release_database(settings: Settings, urls: DatabaseUrls) -> bool:
     return others is not None and others[0] == 0 and embedded.stop(settings.home)
 
 
-def create_embedder(settings: Settings) -> Embedder:
-    """The embedding model that the settings name."""
-    if settings.embedding_base_url is None or settings.embedding_model is None:
-        return CachedEmbedder(LocalEmbedder(), size=settings.embedding_cache_size)
-    key = settings.embedding_api_key
-    endpoint = Endpoint(
-        base_url=settings.embedding_base_url,
-        model=settings.embedding_model,
-        api_key=None if key is None else key.get_secret_value(),
-        timeout=settings.embedding_timeout_seconds,
-    )
-    remote = OpenAIEmbedder(
-        endpoint,
-        dimensions=settings.embedding_dimensions,
-        query_prefix=settings.embedding_query_prefix,
-        document_prefix=settings.embedding_document_prefix,
-    )
-    return CachedEmbedder(remote, size=settings.embedding_cache_size)
-
-
-def create_model(settings: Settings) -> LanguageModel | None:
-    """The language model that the settings name, if any."""
-    if settings.llm_model is None:
-        return None
-    key = settings.llm_api_key
-    return OpenAIModel(
-        base_url=settings.llm_base_url or OPENAI_BASE_URL,
-        api_key=None if key is None else key.get_secret_value(),
-        model=settings.llm_model,
-        timeout=settings.llm_timeout_seconds,
-        max_concurrency=settings.llm_concurrency,
-    )
-
-
 def create_fetcher(settings: Settings) -> Fetcher:
     """What fetches the URLs that requests give."""
     return Fetcher(
@@ -164,36 +128,6 @@ def create_extractor(settings: Settings, model: LanguageModel | None) -> Extract
         return LocalExtractor()
     return LlmExtractor(
         model, window_tokens=settings.llm_window_tokens, max_answer_tokens=settings.llm_max_answer_tokens
-    )
-
-
-def create_reranker(settings: Settings, *, timeout: float) -> Reranker | None:
-    """The reranker that the settings name, if any. `timeout` is in seconds."""
-    if settings.rerank_base_url is None:
-        return None
-    key = settings.rerank_api_key
-    return HttpReranker(
-        RerankEndpoint(
-            base_url=settings.rerank_base_url,
-            model=settings.rerank_model,
-            api_key=None if key is None else key.get_secret_value(),
-            timeout=timeout,
-        )
-    )
-
-
-def create_rewriting_model(settings: Settings) -> LanguageModel | None:
-    """The language model for queries, when rewriting is on: with slots of its own, which extraction can't fill."""
-    if not settings.query_rewrite or settings.llm_model is None:
-        return None
-    key = settings.llm_api_key
-    return OpenAIModel(
-        base_url=settings.llm_base_url or OPENAI_BASE_URL,
-        api_key=None if key is None else key.get_secret_value(),
-        model=settings.llm_model,
-        timeout=settings.query_rewrite_timeout_seconds,
-        retries=0,
-        max_concurrency=settings.llm_concurrency,
     )
 
 
