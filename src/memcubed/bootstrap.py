@@ -20,7 +20,7 @@ from memcubed.documents import DocumentParser, ParserLimits
 from memcubed.documents.fetch import Fetcher
 from memcubed.embedded import EmbeddedPostgres
 from memcubed.errors import MemcubedError, ProviderError
-from memcubed.http.app import create_app
+from memcubed.http.app import BASE_PATH, create_app
 from memcubed.http.health import Running, health_routes
 from memcubed.memories.service import MemoryService
 from memcubed.messages.routes import message_routes
@@ -34,7 +34,8 @@ from memcubed.production.preview import PreviewService
 from memcubed.production.routes import preview_routes, task_routes
 from memcubed.production.service import ProductionService
 from memcubed.production.tasks import TaskService
-from memcubed.projects.authentication import TokenAuthentication
+from memcubed.projects.admin_keys import AdminKeyService
+from memcubed.projects.authentication import Gate, TokenAuthentication
 from memcubed.projects.input_limit import InputLimit
 from memcubed.projects.limits import Bucket
 from memcubed.projects.refusals import FailedKeys, Refusals
@@ -162,6 +163,7 @@ class Service:
         self.projects = ProjectService(
             self.database, Bucket(settings.request_burst, per_second=settings.requests_per_second)
         )
+        self.admin_keys = AdminKeyService(self.database)
         self.refusals = Refusals(self.registry)
         self.input_limit = InputLimit(
             self.database,
@@ -330,8 +332,8 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         if reranker is None
         else Reranking(reranker, service.registry, timeout_seconds=settings.rerank_timeout_seconds),
     )
-    failed_keys = FailedKeys(settings.failed_keys_per_minute)
-    authenticate = TokenAuthentication(service.projects, failed_keys, service.refusals, service.registry)
+    gate = Gate(FailedKeys(settings.failed_keys_per_minute), service.refusals)
+    authenticate = TokenAuthentication(service.projects, gate, service.refusals, service.registry, base_path=BASE_PATH)
 
     def describe() -> Running:
         return Running(
