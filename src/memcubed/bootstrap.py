@@ -20,7 +20,7 @@ from memcubed.documents import DocumentParser, ParserLimits
 from memcubed.documents.fetch import Fetcher
 from memcubed.embedded import EmbeddedPostgres
 from memcubed.errors import MemcubedError, ProviderError
-from memcubed.http.app import BASE_PATH, create_app
+from memcubed.http.app import create_app
 from memcubed.http.health import Running, health_routes
 from memcubed.memories.service import MemoryService
 from memcubed.messages.routes import message_routes
@@ -34,8 +34,11 @@ from memcubed.production.preview import PreviewService
 from memcubed.production.routes import preview_routes, task_routes
 from memcubed.production.service import ProductionService
 from memcubed.production.tasks import TaskService
-from memcubed.projects.admin_keys import AdminKeyService
-from memcubed.projects.authentication import Gate, TokenAuthentication
+from memcubed.profiles.llm_filling import LlmFiller
+from memcubed.profiles.local_filling import LocalFiller
+from memcubed.profiles.routes import profile_routes
+from memcubed.profiles.service import ProfileService
+from memcubed.projects.authentication import TokenAuthentication
 from memcubed.projects.input_limit import InputLimit
 from memcubed.projects.limits import Bucket
 from memcubed.projects.refusals import FailedKeys, Refusals
@@ -163,7 +166,6 @@ class Service:
         self.projects = ProjectService(
             self.database, Bucket(settings.request_burst, per_second=settings.requests_per_second)
         )
-        self.admin_keys = AdminKeyService(self.database)
         self.refusals = Refusals(self.registry)
         self.input_limit = InputLimit(
             self.database,
@@ -175,7 +177,11 @@ class Service:
         self.jobs = ProductionQueue(self.queue)
         self.tasks = TaskService(self.database, self.jobs.enqueue_share)
         embedding = EmbeddingService(self.database, self.memories, self.embedder)
-        production = ProductionService(self.database, self.memories, embedding, self.embedder, self.extractor, utc_now)
+        filler = LocalFiller() if self.model is None else LlmFiller(self.model)
+        self.profiles = ProfileService(self.database, self.memories, filler, self.jobs.enqueue_embedding, utc_now)
+        production = ProductionService(
+            self.database, self.memories, embedding, self.embedder, self.extractor, self.profiles, utc_now
+        )
         backoff = Backoff(attempts=settings.task_attempts, first_wait_seconds=settings.task_backoff_seconds)
         register_jobs(self.queue, production, embedding, self.projects, self.jobs, backoff)
 
@@ -332,8 +338,8 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         if reranker is None
         else Reranking(reranker, service.registry, timeout_seconds=settings.rerank_timeout_seconds),
     )
-    gate = Gate(FailedKeys(settings.failed_keys_per_minute), service.refusals)
-    authenticate = TokenAuthentication(service.projects, gate, service.refusals, service.registry, base_path=BASE_PATH)
+    failed_keys = FailedKeys(settings.failed_keys_per_minute)
+    authenticate = TokenAuthentication(service.projects, failed_keys, service.refusals, service.registry)
 
     def describe() -> Running:
         return Running(
@@ -368,6 +374,7 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
             task_routes(service.tasks, authenticate),
             preview_routes(previews, authenticate),
             recall_routes(recall, reranks, authenticate),
+            profile_routes(service.profiles, authenticate),
         ],
         health=health_routes(describe, probe, service.registry),
         lifespan=lifespan,

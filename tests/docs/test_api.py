@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from memcubed.errors import ConfigurationError, MemcubedError, ProviderError
-from memcubed.memories.schemas import MemoryDetail, PreferenceDetail, SourceDetail
+from memcubed.memories.schemas import MemoryDetail, PreferenceDetail, ProfileDetail, SourceDetail
 from memcubed.messages.schemas import AddMessageData, AddMessageRequest, GetMessageData, GetMessageRequest, MessageIn
 from memcubed.production.schemas import (
     ExtractedMemory,
@@ -17,6 +17,17 @@ from memcubed.production.schemas import (
     ExtractMemoryRequest,
     GetStatusRequest,
     TaskData,
+)
+from memcubed.profiles.schemas import (
+    AddTemplateRequest,
+    BindRequest,
+    EditProfileRequest,
+    ListTemplatesRequest,
+    ProfileData,
+    ProfileRequest,
+    TemplateData,
+    TemplatesData,
+    UpdateTemplateRequest,
 )
 from memcubed.recall.schemas import RerankAnswer, RerankRequest, RerankResult, RerankUsage, SearchData, SearchRequest
 
@@ -42,6 +53,16 @@ MODELS: tuple[type[BaseModel], ...] = (
     RerankAnswer,
     RerankResult,
     RerankUsage,
+    ProfileDetail,
+    AddTemplateRequest,
+    TemplateData,
+    ListTemplatesRequest,
+    TemplatesData,
+    UpdateTemplateRequest,
+    BindRequest,
+    EditProfileRequest,
+    ProfileRequest,
+    ProfileData,
 )
 
 

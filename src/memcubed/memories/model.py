@@ -152,7 +152,7 @@ class StoredMemory:
 class Provenance:
     """What a memory inherits from the request that its messages came with."""
 
-    task_id: UUID
+    task_id: UUID | None
     conversation_id: str
     app_id: str | None = None
     agent_id: str | None = None
@@ -184,6 +184,8 @@ class NewMemory:
     confidence: float = 1.0
     memory_time: datetime | None = None
     vector: Vector | None = None
+    id: UUID | None = None
+    """For memories that can be told from what they are about; a new one is made when None."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class MemoryRepository:
         self, new: Sequence[NewMemory], provenance: Provenance, *, space: str | None, extractor: str, now: datetime
     ) -> list[UUID]:
         """Store memories with their words, vectors (of `space`), sources and first versions; their ids, in order."""
-        ids = [uuid4() for _ in new]
+        ids = [memory.id or uuid4() for memory in new]
         pairs = list(zip(ids, new, strict=True))
         if len(pairs) > _MANY:
             rows = await asyncio.to_thread(self._rows, pairs, provenance, extractor, now)
@@ -147,6 +147,16 @@ class MemoryRepository:
                 insert(memory_sources).on_conflict_do_nothing(),
                 [{**self._place, "memory_id": memory, "message_id": message} for memory, message in sources],
             )
+
+    async def delete(self, memory_ids: Sequence[UUID]) -> None:
+        """Remove memories with all that belongs to them; those that do not exist are no matter."""
+        await self._connection.execute(
+            delete(memories).where(
+                memories.c.project_id == self._project_id,
+                memories.c.cube_id == self._cube_id,
+                memories.c.id.in_(memory_ids),
+            )
+        )
 
     async def find_settled(self, fingerprints: Sequence[str]) -> dict[str, UUID]:
         """Which of these fingerprints the cube holds already as an activated, settled memory."""

@@ -10,7 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from memcubed.clock import Clock
 from memcubed.memories.coarse import coarse_memories
 from memcubed.memories.fingerprint import fingerprint
-from memcubed.memories.model import KnownMemory, MemoryKind, NewMemory, Provenance, StoredMemory, Unembedded
+from memcubed.memories.model import (
+    KnownMemory,
+    MemoryKind,
+    MemoryStatus,
+    NewMemory,
+    Provenance,
+    StoredMemory,
+    Unembedded,
+)
 from memcubed.memories.reading import MemoryReader
 from memcubed.memories.repository import MemoryRepository, list_cubes_to_embed
 from memcubed.memories.rewriting import Rewrite
@@ -66,7 +74,8 @@ class MemoryService:
         added = [memory for mark, memory in by_fingerprint.items() if mark not in held]
         space = self._embedder.space if any(memory.vector is not None for memory in added) else None
         await repository.add(added, provenance, space=space, extractor=extractor, now=now)
-        await repository.archive_coarse(provenance.task_id, now)
+        if provenance.task_id is not None:
+            await repository.archive_coarse(provenance.task_id, now)
         return Counter(memory.kind for memory in added)
 
     async def list_by_id(
@@ -100,6 +109,41 @@ class MemoryService:
             space="" if vector is None else self._embedder.space,
             now=self._clock(),
         )
+
+    async def put(
+        self,
+        connection: AsyncConnection,
+        project_id: UUID,
+        cube_id: UUID,
+        memory: NewMemory,
+        provenance: Provenance,
+        *,
+        extractor: str,
+    ) -> None:
+        """Store a memory that has an id, or bring the one of this id up to it. Its vector follows by the queue."""
+        repository = self._repository(connection, project_id, cube_id)
+        now = self._clock()
+        held = [] if memory.id is None else await self.list_by_id(connection, project_id, [memory.id])
+        if not held:
+            await repository.add([memory], provenance, space=None, extractor=extractor, now=now)
+            return
+        change = Rewrite(
+            key=memory.key,
+            value=memory.value,
+            reasoning=memory.reasoning,
+            status=MemoryStatus.ACTIVATED,
+            details=memory.details,
+            index_text=memory.index_text,
+        )
+        await repository.rewrite(held[0], change, reason=extractor, vector=None, space="", now=now)
+        await repository.add_sources([(held[0].id, source) for source in memory.source_ids])
+
+    async def remove(
+        self, connection: AsyncConnection, project_id: UUID, cube_id: UUID, memory_ids: Sequence[UUID]
+    ) -> None:
+        """Delete memories of a cube for good; those that do not exist are no matter."""
+        if memory_ids:
+            await self._repository(connection, project_id, cube_id).delete(memory_ids)
 
     async def list_nearest(
         self, connection: AsyncConnection, project_id: UUID, cube_id: UUID, vector: Vector, limit: int

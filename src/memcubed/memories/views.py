@@ -19,8 +19,13 @@ def check_views(value: object, field: ValidationInfo) -> object:
     return value
 
 
-DEFAULT_VIEWS: Final = (MemoryView.DETAIL_FACTUAL, MemoryView.PREFERENCE, MemoryView.TOOL_MEMORY)
-"""What is made of messages when a request does not say: what needs neither configuration nor further model calls."""
+DEFAULT_VIEWS: Final = (
+    MemoryView.DETAIL_FACTUAL,
+    MemoryView.PREFERENCE,
+    MemoryView.TOOL_MEMORY,
+    MemoryView.PROFILE,
+)
+"""What is made of messages when a request does not say; of profiles, those that the user or agent is bound to."""
 
 
 def kinds_of(views: Iterable[MemoryView]) -> frozenset[MemoryKind]:

@@ -18,6 +18,8 @@ from memcubed.production.embedding import EmbeddingService
 from memcubed.production.model import STATED_KINDS, Draft, Extraction, ExtractionRequest, Extractor
 from memcubed.production.repository import TaskRepository
 from memcubed.production.tasks import TaskOptions, TaskStatus
+from memcubed.profiles.filling import Filling
+from memcubed.profiles.service import ProfileService
 from memcubed.providers.embeddings import Embedder, Vector
 from memcubed.store.session import Database
 
@@ -49,6 +51,7 @@ class ProductionService:
         embedding: EmbeddingService,
         embedder: Embedder,
         extractor: Extractor,
+        profiles: ProfileService,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -56,6 +59,7 @@ class ProductionService:
         self._embedding = embedding
         self._embedder = embedder
         self._extractor = extractor
+        self._profiles = profiles
         self._clock = clock
 
     async def run_share(self, project_id: UUID, cube_id: UUID, task_id: UUID, timezone: ZoneInfo) -> bool:
@@ -79,9 +83,12 @@ class ProductionService:
                 kinds=work.options.kinds & STATED_KINDS,
             )
         )
+        fillings = []
+        if MemoryKind.PROFILE in work.options.kinds:
+            fillings = await self._profiles.propose(project_id, cube_id, work.turns)
         new, are_embedded = await self._embed(extraction.drafts, work.turns)
-        await self._finish(project_id, cube_id, task_id, work.options, new, extraction)
-        return are_embedded
+        await self._finish(project_id, cube_id, task_id, work.options, new, extraction, fillings)
+        return are_embedded and not fillings
 
     async def count_failures(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> int:
         """How many tries of a share have failed so far; those cut short by a worker's end do not count."""
@@ -153,6 +160,7 @@ class ProductionService:
         options: TaskOptions,
         new: Sequence[NewMemory],
         extraction: Extraction,
+        fillings: Sequence[Filling],
     ) -> None:
         provenance = Provenance(
             task_id, options.conversation_id, options.app_id, options.agent_id, options.info, options.related_ids
@@ -164,6 +172,9 @@ class ProductionService:
             added: Mapping[MemoryKind, int] = await self._memories.settle(
                 connection, project_id, cube_id, new, provenance, extractor=self._extractor.name
             )
+            filled = await self._profiles.apply(connection, project_id, cube_id, fillings, task_id)
+            if filled:
+                added = {**added, MemoryKind.PROFILE: filled}
             reason = None
             if not added:
                 reason = extraction.nothing_reason or "Everything said was remembered already."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID, uuid5
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -37,6 +38,14 @@ class Cube:
 def public_cube(project_id: UUID) -> Cube:
     """The memories that every search in the project may see."""
     return Cube(project_id, CubeKind.PUBLIC, "")
+
+
+async def find_owner(connection: AsyncConnection, project_id: UUID, cube_id: UUID) -> str | None:
+    """The id of the user or agent whose cube it is."""
+    owner: str | None = (
+        await connection.execute(select(cubes.c.owner).where(cubes.c.project_id == project_id, cubes.c.id == cube_id))
+    ).scalar_one_or_none()
+    return owner
 
 
 async def ensure_cubes(connection: AsyncConnection, wanted: Iterable[Cube]) -> None:

@@ -62,21 +62,7 @@ api_keys = Table(
     Column("last_used_at", _time),
     Column("expires_at", _time),
     Column("revoked_at", _time),
-    Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{read,write}'")),
     Index("api_keys_project_id_idx", "project_id"),
-)
-
-admin_keys = Table(
-    "admin_keys",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("prefix", Text, nullable=False),
-    Column("key_hash", Text, nullable=False, unique=True),
-    Column("created_at", _time, nullable=False, server_default=func.now()),
-    Column("last_used_at", _time),
-    Column("expires_at", _time),
-    Column("revoked_at", _time),
 )
 
 project_rates = Table(
@@ -239,6 +225,30 @@ large_cube_words = Table(
     Column("lexeme", Text, primary_key=True),
     Column("project_id", Uuid, nullable=False),
     Column("documents", Integer, nullable=False),
+)
+
+profile_templates = Table(
+    "profile_templates",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid, ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("metadata", JSONB, nullable=False),
+    Column("created_at", _time, nullable=False),
+    Column("updated_at", _time, nullable=False),
+    Index("profile_templates_project_id_idx", "project_id", "created_at"),
+)
+
+profiles = Table(
+    "profiles",
+    metadata,
+    _cube(),
+    Column("template_id", Uuid, ForeignKey("profile_templates.id", ondelete="CASCADE"), primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    Column("metadata", JSONB, nullable=False),
+    Column("updated_at", _time, nullable=False),
+    Index("profiles_template_id_idx", "template_id"),
 )
 
 memory_versions = Table(

@@ -1,0 +1,48 @@
+"""Filling the open fields of profiles from what was said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from memcubed.messages.model import Role, Turn
+from memcubed.profiles.model import FieldPath
+
+
+@dataclass(frozen=True, slots=True)
+class OpenField:
+    """A field that may be filled: not locked. `value` is what it says now, or empty."""
+
+    template_id: UUID
+    path: FieldPath
+    value: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """A value for a field, with the messages that say it."""
+
+    template_id: UUID
+    path: FieldPath
+    value: str
+    source_ids: tuple[UUID, ...]
+    confidence: float
+
+
+class ProfileFiller(Protocol):
+    """Finds values for fields. Raises ProviderError when the model behind it fails."""
+
+    @property
+    def name(self) -> str:
+        """What is kept with the memories as their extractor."""
+        ...
+
+    async def fill(self, fields: Sequence[OpenField], turns: Sequence[Turn]) -> list[Filling]:
+        """Values for those of the fields that the person speaking in these turns tells; changed ones too."""
+        ...
+
+
+def own_turns(turns: Sequence[Turn], owner: str) -> list[Turn]:
+    """What the owner of a profile said: a user's turns, in a conversation of several only those under their name."""
+    return [turn for turn in turns if turn.role is Role.USER and turn.speaker in (None, owner)]
