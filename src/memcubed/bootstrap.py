@@ -26,13 +26,20 @@ from memcubed.memories.service import MemoryService
 from memcubed.messages.routes import message_routes
 from memcubed.messages.service import MessageService
 from memcubed.production.embedding import EmbeddingService
-from memcubed.production.jobs import ProductionQueue, register_jobs, rescue_stalled_jobs
+from memcubed.production.jobs import (
+    RUN_SHARE,
+    ProductionQueue,
+    register_embedding_jobs,
+    register_share_job,
+    rescue_stalled_jobs,
+)
 from memcubed.production.llm import LlmExtractor
 from memcubed.production.local import LocalExtractor
 from memcubed.production.model import Extractor
 from memcubed.production.preview import PreviewService
 from memcubed.production.routes import preview_routes, task_routes
 from memcubed.production.service import ProductionService
+from memcubed.production.shares import ShareService
 from memcubed.production.tasks import TaskService
 from memcubed.profiles.llm_filling import LlmFiller
 from memcubed.profiles.local_filling import LocalFiller
@@ -175,15 +182,17 @@ class Service:
         self.memories = MemoryService(self.embedder, utc_now)
         self.calibrations = CalibrationService(self.database, self.embedder)
         self.jobs = ProductionQueue(self.queue)
-        self.tasks = TaskService(self.database, self.jobs.enqueue_share)
+        self.tasks = TaskService(self.database, self.jobs.enqueue_shares_as(RUN_SHARE))
+        shares = ShareService(self.database, utc_now)
         embedding = EmbeddingService(self.database, self.memories, self.embedder)
         filler = LocalFiller() if self.model is None else LlmFiller(self.model)
         self.profiles = ProfileService(self.database, self.memories, filler, self.jobs.enqueue_embedding, utc_now)
         production = ProductionService(
-            self.database, self.memories, embedding, self.embedder, self.extractor, self.profiles, utc_now
+            self.database, shares, self.memories, embedding, self.embedder, self.extractor, self.profiles
         )
         backoff = Backoff(attempts=settings.task_attempts, first_wait_seconds=settings.task_backoff_seconds)
-        register_jobs(self.queue, production, embedding, self.projects, self.jobs, backoff)
+        register_share_job(self.queue, RUN_SHARE, production.run_share, shares, self.projects, self.jobs, backoff)
+        register_embedding_jobs(self.queue, embedding, self.projects, self.jobs, backoff)
 
     async def start(self) -> None:
         """Open the queue and warm the embedding model, so that the first request is as fast as the others."""

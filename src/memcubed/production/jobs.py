@@ -1,8 +1,10 @@
 """The jobs of production, as the queue runs them: ids only, safe to run twice, with a visible end."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import procrastinate
 import structlog
@@ -11,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memcubed.errors import MemcubedError, ProviderError
 from memcubed.production.embedding import EmbeddingService
-from memcubed.production.service import ProductionService
+from memcubed.production.shares import ShareService
+from memcubed.production.tasks import Enqueue
 from memcubed.projects.service import ProjectService
 from memcubed.store.cubes import Cube
 from memcubed.store.queue import STALLED_AFTER_SECONDS, Backoff, FailedTryError
@@ -34,12 +37,19 @@ class ProductionQueue:
     def __init__(self, queue: procrastinate.App) -> None:
         self._queue = queue
 
-    async def enqueue_share(self, connection: AsyncConnection, cube: Cube, task_id: UUID) -> None:
-        """On the caller's transaction: the job exists if, and only if, its messages do."""
-        job = self._queue.configure_task(
-            RUN_SHARE, lock=str(cube.id), connection=await driver_connection(connection), allow_unknown=True
-        )
-        await job.defer_async(project_id=str(cube.project_id), cube_id=str(cube.id), task_id=str(task_id))
+    def enqueue_shares_as(self, name: str) -> Enqueue:
+        """What puts a share's job of this name on the queue.
+
+        On the caller's transaction: the job exists if, and only if, its messages do.
+        """
+
+        async def enqueue(connection: AsyncConnection, cube: Cube, task_id: UUID) -> None:
+            job = self._queue.configure_task(
+                name, lock=str(cube.id), connection=await driver_connection(connection), allow_unknown=True
+            )
+            await job.defer_async(project_id=str(cube.project_id), cube_id=str(cube.id), task_id=str(task_id))
+
+        return enqueue
 
     async def enqueue_embedding(
         self, project_id: UUID, cube_id: UUID, *, wait_seconds: float = 0, failures: int = 0
@@ -64,40 +74,43 @@ class ProductionQueue:
             log.debug("embedding_of_all_already_enqueued")
 
 
-def register_jobs(
+RunShare = Callable[[UUID, UUID, UUID, ZoneInfo], Awaitable[bool]]
+"""Does the work of a share (project, cube, task, the project's zone); whether all memories it made have vectors."""
+
+
+def register_share_job(
     queue: procrastinate.App,
-    production: ProductionService,
-    embedding: EmbeddingService,
+    name: str,
+    run: RunShare,
+    shares: ShareService,
     projects: ProjectService,
     jobs: ProductionQueue,
     backoff: Backoff,
 ) -> None:
-    """Teach the queue to run production's jobs in this process."""
+    """Teach the queue to run shares in this process: with retries, and an end that get/status shows."""
 
-    @queue.task(name=RUN_SHARE, retry=backoff, pass_context=True)
+    @queue.task(name=name, retry=backoff, pass_context=True)
     async def run_share(context: procrastinate.JobContext, project_id: str, cube_id: str, task_id: str) -> None:
         project, cube, task = UUID(project_id), UUID(cube_id), UUID(task_id)
         with structlog.contextvars.bound_contextvars(task_id=task_id):
             if context.job.attempts >= backoff.bound:
                 # No try came to an end of its own, so none could say so.
                 reason = "Every try was cut short: the worker ended, or the database did not answer."
-                await production.record_failure(project, cube, task, reason, is_final=True)
+                await shares.record_failure(project, cube, task, reason, is_final=True)
                 return
             try:
                 timezone = await projects.get_timezone(project)
-                are_embedded = await production.run_share(project, cube, task, timezone)
+                are_embedded = await run(project, cube, task, timezone)
             except Exception as error:  # the edge of a job: whatever went wrong is counted and shown
-                failures = await production.count_failures(project, cube, task)
+                failures = await shares.count_failures(project, cube, task)
                 is_final = backoff.is_last(error, failures)
                 reason = _told(error, failures, is_final=is_final)
-                await production.record_failure(project, cube, task, reason, is_final=is_final)
+                await shares.record_failure(project, cube, task, reason, is_final=is_final)
                 if is_final:  # its raw turns stay, so they are to have vectors
                     await jobs.enqueue_embedding(project, cube)
                 raise FailedTryError(error, failures) from error
             if not are_embedded:
                 await jobs.enqueue_embedding(project, cube)
-
-    _register_embedding(queue, embedding, projects, jobs, backoff)
 
 
 def _told(error: Exception, failures: int, *, is_final: bool) -> str:
@@ -108,7 +121,7 @@ def _told(error: Exception, failures: int, *, is_final: bool) -> str:
     return reason
 
 
-def _register_embedding(
+def register_embedding_jobs(
     queue: procrastinate.App,
     embedding: EmbeddingService,
     projects: ProjectService,

@@ -25,11 +25,12 @@ class EarlierTask:
 
 @dataclass(frozen=True, slots=True)
 class ShareRecord:
-    """A task's share in one cube: its status, what was added, and why none or why it failed."""
+    """A task's share in one cube: its status, what was added, why none or why it failed, and what else was done."""
 
     status: str
     memories: Mapping[MemoryKind, int]
     reason: str | None
+    note: str | None
 
 
 class TaskRepository:
@@ -100,6 +101,7 @@ class TaskRepository:
                 status=row.status,
                 memories={MemoryKind(kind): count for kind, count in (row.receipt or {}).get("memories", {}).items()},
                 reason=row.last_error if row.receipt is None else row.receipt["reason"],
+                note=(row.receipt or {}).get("note"),
             )
             for row in rows
         ]
@@ -159,6 +161,7 @@ class TaskRepository:
         memories: Mapping[MemoryKind, int],
         reason: str | None,
         now: datetime,
+        note: str | None = None,
     ) -> None:
         """End a share with its receipt, and the task with its last share."""
         await self._connection.execute(
@@ -170,7 +173,11 @@ class TaskRepository:
             )
             .values(
                 status=status,
-                receipt={"memories": {kind.value: count for kind, count in memories.items()}, "reason": reason},
+                receipt={
+                    "memories": {kind.value: count for kind, count in memories.items()},
+                    "reason": reason,
+                    "note": note,
+                },
                 finished_at=now,
             )
         )

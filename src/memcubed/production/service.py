@@ -1,30 +1,24 @@
 """Production: one task's messages become the memories of one cube."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from memcubed.clock import Clock
 from memcubed.errors import ProviderError
-from memcubed.memories.model import KnownMemory, MemoryKind, MemoryLayer, NewMemory, Provenance, least_trusted
+from memcubed.memories.model import KnownMemory, MemoryKind, MemoryLayer, NewMemory, least_trusted
 from memcubed.memories.rewriting import index_text
 from memcubed.memories.service import MemoryService
 from memcubed.messages.model import Turn
 from memcubed.production.embedding import EmbeddingService
 from memcubed.production.model import STATED_KINDS, Draft, Extraction, ExtractionRequest, Extractor
-from memcubed.production.repository import TaskRepository
-from memcubed.production.tasks import TaskOptions, TaskStatus
+from memcubed.production.shares import Share, ShareService
 from memcubed.profiles.filling import Filling
 from memcubed.profiles.service import ProfileService
 from memcubed.providers.embeddings import Embedder, Vector
 from memcubed.store.session import Database
-
-CONTEXT_TURNS: Final = 6
-"""How many earlier turns of the conversation an extractor sees beside the new ones."""
 
 KNOWN_MEMORIES: Final = 10
 """How many of the cube's nearest memories an extractor that reads them is shown."""
@@ -34,33 +28,26 @@ _QUERY_CHARACTERS: Final = 2000
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    turns: Sequence[Turn]
-    context: Sequence[Turn]
-    options: TaskOptions
-
-
 class ProductionService:
     """Runs the extractor over a task's messages, and ends the task's share with a receipt."""
 
     def __init__(
         self,
         database: Database,
+        shares: ShareService,
         memories: MemoryService,
         embedding: EmbeddingService,
         embedder: Embedder,
         extractor: Extractor,
         profiles: ProfileService,
-        clock: Clock,
     ) -> None:
         self._database = database
+        self._shares = shares
         self._memories = memories
         self._embedding = embedding
         self._embedder = embedder
         self._extractor = extractor
         self._profiles = profiles
-        self._clock = clock
 
     async def run_share(self, project_id: UUID, cube_id: UUID, task_id: UUID, timezone: ZoneInfo) -> bool:
         """Produce the memories of one share; safe to run again at any time.
@@ -68,7 +55,7 @@ class ProductionService:
         True when every memory it stored has its vector. Raises ProviderError when the language model failed.
         No database session is held across a model call.
         """
-        work = await self._read(project_id, cube_id, task_id)
+        work = await self._shares.find_running(project_id, cube_id, task_id)
         if work is None:
             return True
         if self._extractor.uses_model:
@@ -87,40 +74,8 @@ class ProductionService:
         if MemoryKind.PROFILE in work.options.kinds:
             fillings = await self._profiles.propose(project_id, cube_id, work.turns)
         new, are_embedded = await self._embed(extraction.drafts, work.turns)
-        await self._finish(project_id, cube_id, task_id, work.options, new, extraction, fillings)
+        await self._finish(work, new, extraction, fillings)
         return are_embedded and not fillings
-
-    async def count_failures(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> int:
-        """How many tries of a share have failed so far; those cut short by a worker's end do not count."""
-        async with self._database.transaction(project_id) as connection:
-            return await TaskRepository(connection, project_id).count_failures(cube_id, task_id)
-
-    async def record_failure(
-        self, project_id: UUID, cube_id: UUID, task_id: UUID, error: str, *, is_final: bool
-    ) -> None:
-        """Note a try that failed; the last one ends the share as failed. Its raw turns stay recallable."""
-        async with self._database.transaction(project_id) as connection:
-            repository = TaskRepository(connection, project_id)
-            if await repository.find_share_status(cube_id, task_id, lock=True) != TaskStatus.RUNNING:
-                return
-            await repository.record_failure(cube_id, task_id, error)
-            if is_final:
-                await repository.finish_share(
-                    cube_id, task_id, TaskStatus.FAILED, memories={}, reason=error, now=self._clock()
-                )
-
-    async def _read(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> _Work | None:
-        async with self._database.transaction(project_id) as connection:
-            repository = TaskRepository(connection, project_id)
-            if await repository.find_share_status(cube_id, task_id) != TaskStatus.RUNNING:
-                return None
-            stored = await repository.find_options(task_id)
-            if stored is None:
-                return None
-            options = TaskOptions.from_json(stored)
-            turns = await repository.list_turns(cube_id, task_id)
-            context = await repository.list_earlier_turns(cube_id, options.conversation_id, task_id, CONTEXT_TURNS)
-        return _Work(turns, context, options)
 
     async def _embed_raw_turns(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> None:
         try:
@@ -153,38 +108,26 @@ class ProductionService:
         return new, are_embedded
 
     async def _finish(
-        self,
-        project_id: UUID,
-        cube_id: UUID,
-        task_id: UUID,
-        options: TaskOptions,
-        new: Sequence[NewMemory],
-        extraction: Extraction,
-        fillings: Sequence[Filling],
+        self, share: Share, new: Sequence[NewMemory], extraction: Extraction, fillings: Sequence[Filling]
     ) -> None:
-        provenance = Provenance(
-            task_id, options.conversation_id, options.app_id, options.agent_id, options.info, options.related_ids
-        )
+        project_id, cube_id = share.project_id, share.cube_id
         async with self._database.transaction(project_id) as connection:
-            repository = TaskRepository(connection, project_id)
-            if await repository.find_share_status(cube_id, task_id, lock=True) != TaskStatus.RUNNING:
+            if not await self._shares.lock(connection, share):
                 return  # another run of this job was faster, or the owner was deleted
             added: Mapping[MemoryKind, int] = await self._memories.settle(
-                connection, project_id, cube_id, new, provenance, extractor=self._extractor.name
+                connection, project_id, cube_id, new, share.provenance, extractor=self._extractor.name
             )
-            filled = await self._profiles.apply(connection, project_id, cube_id, fillings, task_id)
+            filled = await self._profiles.apply(connection, project_id, cube_id, fillings, share.task_id)
             if filled:
                 added = {**added, MemoryKind.PROFILE: filled}
             reason = None
             if not added:
                 reason = extraction.nothing_reason or "Everything said was remembered already."
-            await repository.finish_share(
-                cube_id, task_id, TaskStatus.COMPLETED, memories=added, reason=reason, now=self._clock()
-            )
+            await self._shares.complete(connection, share, memories=added, reason=reason)
         log.info(
             "share_completed",
             project_id=str(project_id),
-            task_id=str(task_id),
+            task_id=str(share.task_id),
             memories={kind.value: count for kind, count in added.items()},
             input_tokens=extraction.usage.input_tokens,
             output_tokens=extraction.usage.output_tokens,

@@ -76,7 +76,10 @@ class TaskOptions:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task as its owner sees it. `memories` counts what was added; `reasons` say why none, or why it failed."""
+    """A task as its owner sees it.
+
+    `memories` counts what was added; `reasons` say what else was done, why nothing was added, or why it failed.
+    """
 
     id: UUID
     status: TaskStatus
@@ -157,7 +160,8 @@ class TaskService:
         reasons = tuple(dict.fromkeys(share.reason for share in shares if share.reason))
         if status is TaskStatus.COMPLETED and memories:
             reasons = ()  # a share that added nothing is no news when another did
-        return Task(task_id, status, memories, reasons)
+        notes = tuple(dict.fromkeys(share.note for share in shares if share.note))
+        return Task(task_id, status, memories, notes + reasons)
 
     async def wait(self, project_id: UUID, task_id: UUID, seconds: float) -> TaskStatus:
         """The task's status once it has ended, or after this many seconds."""

@@ -1,0 +1,104 @@
+"""A task's share in one cube: what its job reads, and how it ends."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from memcubed.clock import Clock
+from memcubed.memories.model import MemoryKind, Provenance
+from memcubed.messages.model import Turn
+from memcubed.production.repository import TaskRepository
+from memcubed.production.tasks import TaskOptions, TaskStatus
+from memcubed.store.session import Database
+
+CONTEXT_TURNS: Final = 6
+"""How many earlier turns of the conversation are read beside the new ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share that is still running: its messages, the turns before them, and what the request asked for."""
+
+    project_id: UUID
+    cube_id: UUID
+    task_id: UUID
+    turns: Sequence[Turn]
+    context: Sequence[Turn]
+    options: TaskOptions
+
+    @property
+    def provenance(self) -> Provenance:
+        """What memories made of it inherit."""
+        options = self.options
+        return Provenance(
+            self.task_id, options.conversation_id, options.app_id, options.agent_id, options.info, options.related_ids
+        )
+
+
+class ShareService:
+    """Reads shares and ends them."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def find_running(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> Share | None:
+        """The share, unless it has ended or its owner was deleted."""
+        async with self._database.transaction(project_id) as connection:
+            repository = TaskRepository(connection, project_id)
+            if await repository.find_share_status(cube_id, task_id) != TaskStatus.RUNNING:
+                return None
+            stored = await repository.find_options(task_id)
+            if stored is None:
+                return None
+            options = TaskOptions.from_json(stored)
+            turns = await repository.list_turns(cube_id, task_id)
+            context = await repository.list_earlier_turns(cube_id, options.conversation_id, task_id, CONTEXT_TURNS)
+        return Share(project_id, cube_id, task_id, turns, context, options)
+
+    async def lock(self, connection: AsyncConnection, share: Share) -> bool:
+        """Whether the share is still running; if so nobody else can end it before this transaction does."""
+        repository = TaskRepository(connection, share.project_id)
+        return await repository.find_share_status(share.cube_id, share.task_id, lock=True) == TaskStatus.RUNNING
+
+    async def complete(
+        self,
+        connection: AsyncConnection,
+        share: Share,
+        *,
+        memories: Mapping[MemoryKind, int],
+        reason: str | None,
+        note: str | None = None,
+    ) -> None:
+        """End the share with its receipt. `reason` says why nothing was added, `note` what else was done."""
+        await TaskRepository(connection, share.project_id).finish_share(
+            share.cube_id,
+            share.task_id,
+            TaskStatus.COMPLETED,
+            memories=memories,
+            reason=reason,
+            note=note,
+            now=self._clock(),
+        )
+
+    async def count_failures(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> int:
+        """How many tries of a share have failed so far; those cut short by a worker's end do not count."""
+        async with self._database.transaction(project_id) as connection:
+            return await TaskRepository(connection, project_id).count_failures(cube_id, task_id)
+
+    async def record_failure(
+        self, project_id: UUID, cube_id: UUID, task_id: UUID, error: str, *, is_final: bool
+    ) -> None:
+        """Note a try that failed; the last one ends the share as failed. Its raw turns stay recallable."""
+        async with self._database.transaction(project_id) as connection:
+            repository = TaskRepository(connection, project_id)
+            if await repository.find_share_status(cube_id, task_id, lock=True) != TaskStatus.RUNNING:
+                return
+            await repository.record_failure(cube_id, task_id, error)
+            if is_final:
+                await repository.finish_share(
+                    cube_id, task_id, TaskStatus.FAILED, memories={}, reason=error, now=self._clock()
+                )
