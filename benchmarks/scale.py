@@ -26,6 +26,7 @@ from memcubed.recall.large import LargeCubes
 from memcubed.recall.model import Arm, Found
 from memcubed.recall.ranking import Weights
 from memcubed.recall.repository import RecallRepository
+from memcubed.recall.scope import SearchedCube
 from memcubed.store.cubes import Cube, CubeKind, public_cube
 from memcubed.store.migrate import migrate
 from memcubed.store.session import Database
@@ -137,7 +138,7 @@ async def _search(
         found.append(
             await repository.search(
                 _PROJECT,
-                [public_cube(_PROJECT).id, cube_id],
+                [SearchedCube(public_cube(_PROJECT).id), SearchedCube(cube_id)],
                 frozenset(MemoryKind),
                 vector=probe.vector,
                 space=SPACE,

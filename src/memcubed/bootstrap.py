@@ -20,7 +20,7 @@ from memcubed.documents import DocumentParser, ParserLimits
 from memcubed.documents.fetch import Fetcher
 from memcubed.embedded import EmbeddedPostgres
 from memcubed.errors import MemcubedError, ProviderError
-from memcubed.http.app import create_app
+from memcubed.http.app import BASE_PATH, create_app
 from memcubed.http.health import Running, health_routes
 from memcubed.memories.service import MemoryService
 from memcubed.messages.routes import message_routes
@@ -45,7 +45,8 @@ from memcubed.profiles.llm_filling import LlmFiller
 from memcubed.profiles.local_filling import LocalFiller
 from memcubed.profiles.routes import profile_routes
 from memcubed.profiles.service import ProfileService
-from memcubed.projects.authentication import TokenAuthentication
+from memcubed.projects.admin_keys import AdminKeyService
+from memcubed.projects.authentication import Gate, TokenAuthentication
 from memcubed.projects.input_limit import InputLimit
 from memcubed.projects.limits import Bucket
 from memcubed.projects.refusals import FailedKeys, Refusals
@@ -173,6 +174,7 @@ class Service:
         self.projects = ProjectService(
             self.database, Bucket(settings.request_burst, per_second=settings.requests_per_second)
         )
+        self.admin_keys = AdminKeyService(self.database)
         self.refusals = Refusals(self.registry)
         self.input_limit = InputLimit(
             self.database,
@@ -347,8 +349,8 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         if reranker is None
         else Reranking(reranker, service.registry, timeout_seconds=settings.rerank_timeout_seconds),
     )
-    failed_keys = FailedKeys(settings.failed_keys_per_minute)
-    authenticate = TokenAuthentication(service.projects, failed_keys, service.refusals, service.registry)
+    gate = Gate(FailedKeys(settings.failed_keys_per_minute), service.refusals)
+    authenticate = TokenAuthentication(service.projects, gate, service.refusals, service.registry, base_path=BASE_PATH)
 
     def describe() -> Running:
         return Running(

@@ -13,8 +13,10 @@ from memcubed.demo import run_demo
 from memcubed.errors import ConfigurationError, MemcubedError
 from memcubed.http.server import open_socket, run_server
 from memcubed.logs import configure_logs
+from memcubed.projects.admin_keys import AdminKeyService
 from memcubed.projects.keys import visible_prefix
 from memcubed.projects.model import ApiKey
+from memcubed.projects.scopes import PROJECT_SCOPES, Scope
 from memcubed.projects.service import ProjectService
 from memcubed.recall.large import LargeCubes
 from memcubed.settings import Settings, load_settings
@@ -137,58 +139,91 @@ def demo() -> None:
 def create_key(
     project: ProjectOption = DEFAULT_PROJECT,
     name: Annotated[str, typer.Option(help="What the key is for.")] = "",
-    expires_in_days: Annotated[
-        int | None, typer.Option(min=1, max=36_500, help="Days until it expires; never when absent.")
+    expires: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="When it expires, in UTC; never when absent."),
+    ] = None,
+    expires_in_days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Days until it expires.")] = None,
+    scope: Annotated[
+        list[Scope] | None,
+        typer.Option(help="What it may do; may be repeated. Absent: read and write. admin: a key for /admin, alone."),
     ] = None,
     *,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the key alone, for scripts.")] = False,
 ) -> None:
     """Make an API key, and its project when there is none of that name."""
     settings = load_settings()
-    expires_at = None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days)
+    scopes = frozenset(scope) if scope else PROJECT_SCOPES
+    expires_at = _expiry(expires, expires_in_days)
+    if Scope.ADMIN in scopes:
+        if len(scopes) > 1:
+            raise ConfigurationError("A key with the scope admin belongs to no project, and can't have other scopes.")
+        key = _with_database(
+            settings, lambda database: AdminKeyService(database).create(name=name, expires_at=expires_at)
+        )
+        typer.echo(key if quiet else f"Admin key of this installation, shown this once only:\n{key}")
+        return
 
     async def create(projects: ProjectService) -> str:
-        return await projects.create_key(project, timezone=settings.default_timezone, name=name, expires_at=expires_at)
+        return await projects.create_key(
+            project, timezone=settings.default_timezone, name=name, expires_at=expires_at, scopes=scopes
+        )
 
     key = _with_projects(settings, create)
     typer.echo(key if quiet else f"API key of project {project!r}, shown this once only:\n{key}")
 
 
 @keys.command("list")
-def list_keys(project: ProjectOption = DEFAULT_PROJECT) -> None:
+def list_keys(
+    project: ProjectOption = DEFAULT_PROJECT,
+    *,
+    admin: Annotated[bool, typer.Option("--admin", help="The admin keys of the installation instead.")] = False,
+) -> None:
     """List a project's keys by their visible prefixes."""
-
-    async def listed(projects: ProjectService) -> list[str]:
-        return [
-            "  ".join(
-                (
-                    key.prefix,
-                    _state(key),
-                    f"created {_day(key.created_at)}",
-                    f"last used {_day(key.last_used_at)}",
-                    f"expires {_day(key.expires_at)}",
-                    key.name,
-                )
-            )
-            for key in await projects.list_keys(project)
-        ]
-
-    for line in _with_projects(load_settings(), listed):
-        typer.echo(line.rstrip())
+    settings = load_settings()
+    if admin:
+        found = _with_database(settings, lambda database: AdminKeyService(database).list_keys())
+    else:
+        found = _with_projects(settings, lambda projects: projects.list_keys(project))
+    for key in found:
+        fields = (
+            key.prefix,
+            _state(key),
+            f"{'+'.join(sorted(key.scopes)):10}",
+            f"created {_day(key.created_at)}",
+            f"last used {_day(key.last_used_at)}",
+            f"expires {_day(key.expires_at)}",
+            key.name,
+        )
+        typer.echo("  ".join(fields).rstrip())
 
 
 @keys.command("revoke")
 def revoke_key(
     prefix: Annotated[str, typer.Argument(help="The key's visible prefix, such as mc-1f0a9c3e, or the key itself.")],
     project: ProjectOption = DEFAULT_PROJECT,
+    *,
+    admin: Annotated[bool, typer.Option("--admin", help="It is an admin key.")] = False,
 ) -> None:
     """Revoke a key at once."""
-
-    async def revoke(projects: ProjectService) -> None:
-        await projects.revoke_key(project, visible_prefix(prefix))
-
-    _with_projects(load_settings(), revoke)
+    settings = load_settings()
+    if admin:
+        _with_database(settings, lambda database: AdminKeyService(database).revoke(visible_prefix(prefix)))
+    else:
+        _with_projects(settings, lambda projects: projects.revoke_key(project, visible_prefix(prefix)))
     typer.echo(f"Revoked {visible_prefix(prefix)}.")
+
+
+def _expiry(moment: datetime | None, days: int | None) -> datetime | None:
+    if moment is not None and days is not None:
+        raise ConfigurationError("Give --expires or --expires-in-days, not both.")
+    if days is not None:
+        return datetime.now(UTC) + timedelta(days=days)
+    if moment is None:
+        return None
+    if moment.replace(tzinfo=UTC) <= datetime.now(UTC):
+        raise ConfigurationError("--expires must be in the future.")
+    return moment.replace(tzinfo=UTC)
 
 
 def _state(key: ApiKey) -> str:
@@ -204,30 +239,33 @@ def _day(moment: datetime | None) -> str:
 
 
 def _with_projects(settings: Settings, use: Callable[[ProjectService], Awaitable[T]]) -> T:
+    return _with_database(settings, lambda database: use(ProjectService(database)))
+
+
+def _with_database(settings: Settings, use: Callable[[Database], Awaitable[T]]) -> T:
     urls = bootstrap.prepare_database(settings)
     try:
-        return asyncio.run(_use_projects(settings, urls, use))
+        return asyncio.run(_use_database(settings, urls, use))
     finally:
         bootstrap.release_database(settings, urls)
 
 
-async def _use_projects(
-    settings: Settings, urls: bootstrap.DatabaseUrls, use: Callable[[ProjectService], Awaitable[T]]
-) -> T:
+async def _use_database(settings: Settings, urls: bootstrap.DatabaseUrls, use: Callable[[Database], Awaitable[T]]) -> T:
     database = Database(urls.service, pool_size=settings.database_pool_size)
     try:
-        return await use(ProjectService(database))
+        return await use(database)
     finally:
         await database.close()
 
 
 async def _first_key(settings: Settings, urls: bootstrap.DatabaseUrls) -> str | None:
-    async def create(projects: ProjectService) -> str | None:
+    async def create(database: Database) -> str | None:
+        projects = ProjectService(database)
         if await projects.list_projects():
             return None
         return await projects.create_key(DEFAULT_PROJECT, timezone=settings.default_timezone, name="first key")
 
-    return await _use_projects(settings, urls, create)
+    return await _use_database(settings, urls, create)
 
 
 def main() -> None:

@@ -122,6 +122,13 @@ class InvalidKeyError(MemcubedError):
     status = HTTPStatus.UNAUTHORIZED
 
 
+class NotAllowedError(MemcubedError):
+    """The key's scopes do not cover the call."""
+
+    code = 40306
+    status = HTTPStatus.FORBIDDEN
+
+
 class RateLimitedError(MemcubedError):
     """Too many calls, or too much input, in too short a time; `retry_after` is how many seconds to wait."""
 

@@ -14,6 +14,7 @@ from memcubed.recall.large import LargeCubes
 from memcubed.recall.model import Found
 from memcubed.recall.ranking import Weights
 from memcubed.recall.repository import RecallRepository
+from memcubed.recall.scope import SearchedCube
 from memcubed.store.cubes import Cube, CubeKind
 from memcubed.store.session import Database
 from tests.support.databases import Databases
@@ -65,7 +66,7 @@ def search(
             return [
                 await repository.search(
                     project_id,
-                    [cube.id for cube in cubes],
+                    [SearchedCube(cube.id) for cube in cubes],
                     ALL,
                     vector=probe.vector,
                     space=SPACE,

@@ -17,7 +17,7 @@ TENANT_TABLES = """
     WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
     ORDER BY 1
 """
-NO_TENANT = {"alembic_version", "projects", "calibrations"}
+NO_TENANT = {"alembic_version", "projects", "calibrations", "admin_keys"}
 """Tables that belong to no project and hold nothing of what users said."""
 
 

@@ -1,6 +1,7 @@
 """Who calls: the dependency that routes take their project from."""
 
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import structlog
 from fastapi import Request
@@ -8,50 +9,34 @@ from fastapi.openapi.models import APIKey, APIKeyIn
 from fastapi.security.base import SecurityBase
 from prometheus_client import CollectorRegistry, Histogram
 
-from memcubed.errors import InvalidKeyError, RateLimitedError
+from memcubed.errors import InvalidKeyError, NotAllowedError, RateLimitedError
+from memcubed.projects.admin_keys import AdminKeyService
 from memcubed.projects.keys import hash_key
 from memcubed.projects.model import Project
 from memcubed.projects.refusals import FailedKeys, Limit, Refusals
-from memcubed.projects.service import Caller, ProjectService, read_key
+from memcubed.projects.scopes import Scope, needed_scope
+from memcubed.projects.service import ProjectService, read_key
 
 Authenticate = Callable[[Request], Awaitable[Project]]
+AuthenticateAdmin = Callable[[Request], Awaitable[None]]
+
+CallerT = TypeVar("CallerT")
 
 log = structlog.get_logger(__name__)
 
 
-class TokenAuthentication(SecurityBase):
-    """`Authorization: Token <key>`, or Bearer; shown as such in the OpenAPI document.
+class Gate:
+    """What stands before every check of a key: addresses that keep sending wrong ones are refused without it."""
 
-    It also counts the request against its project's rate limit, and leaves the project's allowance in the request's
-    state for the answer's headers. Addresses that keep sending wrong keys are refused before the database is asked.
-    """
-
-    def __init__(
-        self, projects: ProjectService, failed_keys: FailedKeys, refusals: Refusals, registry: CollectorRegistry
-    ) -> None:
-        self.model = APIKey.model_validate(
-            {"in": APIKeyIn.header, "name": "Authorization", "description": "`Token <your API key>`"}
-        )
-        self.scheme_name = "Token"
-        self._projects = projects
+    def __init__(self, failed_keys: FailedKeys, refusals: Refusals) -> None:
         self._failed_keys = failed_keys
         self._refusals = refusals
-        self._seconds = Histogram("memcubed_authentication_seconds", "Time to check an API key.", registry=registry)
 
-    async def __call__(self, request: Request) -> Project:
-        """The project of the presented key. Raises MissingKeyError, InvalidKeyError or RateLimitedError."""
-        with self._seconds.time():
-            caller = await self._identify(request)
-        request.state.allowance = caller.allowance
-        if caller.retry_after is not None:
-            self._refusals.count(Limit.REQUESTS)
-            raise RateLimitedError(
-                f"Too many requests in this project; try again in {caller.retry_after} s.",
-                retry_after=caller.retry_after,
-            )
-        return caller.project
+    async def pass_through(self, request: Request, check: Callable[[str], Awaitable[CallerT]]) -> CallerT:
+        """What `check` makes of the hash of the presented key.
 
-    async def _identify(self, request: Request) -> Caller:
+        Raises MissingKeyError, RateLimitedError, and InvalidKeyError when `check` does.
+        """
         key_hash = hash_key(read_key(request.headers.get("Authorization")))
         address = "" if request.client is None else request.client.host
         wait = self._failed_keys.wait_seconds(address, key_hash)
@@ -62,10 +47,78 @@ class TokenAuthentication(SecurityBase):
                 retry_after=wait,
             )
         try:
-            caller = await self._projects.authenticate(key_hash)
+            caller = await check(key_hash)
         except InvalidKeyError:
             self._failed_keys.add_failure(address, key_hash)
             log.warning("key_refused", address=address)
             raise
         self._failed_keys.add_success(key_hash)
         return caller
+
+
+class TokenAuthentication(SecurityBase):
+    """`Authorization: Token <key>`, or Bearer; shown as such in the OpenAPI document.
+
+    It also asks for the scope that the route needs, counts the request against its project's rate limit, and leaves
+    the project's allowance in the request's state for the answer's headers.
+    """
+
+    def __init__(
+        self,
+        projects: ProjectService,
+        gate: Gate,
+        refusals: Refusals,
+        registry: CollectorRegistry,
+        *,
+        base_path: str,
+    ) -> None:
+        self.model = APIKey.model_validate(
+            {"in": APIKeyIn.header, "name": "Authorization", "description": "`Token <your API key>`"}
+        )
+        self.scheme_name = "Token"
+        self._projects = projects
+        self._gate = gate
+        self._refusals = refusals
+        self._base_path = base_path
+        self._seconds = Histogram("memcubed_authentication_seconds", "Time to check an API key.", registry=registry)
+
+    async def __call__(self, request: Request) -> Project:
+        """The project of the presented key.
+
+        Raises MissingKeyError, InvalidKeyError, NotAllowedError or RateLimitedError.
+        """
+        with self._seconds.time():
+            caller = await self._gate.pass_through(request, self._projects.authenticate)
+        request.state.allowance = caller.allowance
+        if caller.retry_after is not None:
+            self._refusals.count(Limit.REQUESTS)
+            raise RateLimitedError(
+                f"Too many requests in this project; try again in {caller.retry_after} s.",
+                retry_after=caller.retry_after,
+            )
+        needed = needed_scope(request.method, request.scope["route"].path.removeprefix(self._base_path))
+        if needed not in caller.scopes:
+            raise NotAllowedError(
+                f"This call needs a key with the scope `{needed}`; this key has {_listed(caller.scopes)}."
+            )
+        return caller.project
+
+
+class AdminAuthentication(SecurityBase):
+    """`Authorization: Token <admin key>`: a key of the installation, which sees the projects from outside."""
+
+    def __init__(self, keys: AdminKeyService, gate: Gate) -> None:
+        self.model = APIKey.model_validate(
+            {"in": APIKeyIn.header, "name": "Authorization", "description": "`Token <an admin key>`"}
+        )
+        self.scheme_name = "Admin token"
+        self._keys = keys
+        self._gate = gate
+
+    async def __call__(self, request: Request) -> None:
+        """Return if the presented key is an admin key. Raises MissingKeyError, InvalidKeyError or RateLimitedError."""
+        await self._gate.pass_through(request, self._keys.authenticate)
+
+
+def _listed(scopes: frozenset[Scope]) -> str:
+    return " and ".join(f"`{scope}`" for scope in sorted(scopes)) or "none"

@@ -5,6 +5,8 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from memcubed.projects.scopes import Scope
+
 
 @dataclass(frozen=True, slots=True)
 class Project:
@@ -26,3 +28,4 @@ class ApiKey:
     last_used_at: datetime | None
     expires_at: datetime | None
     revoked_at: datetime | None
+    scopes: frozenset[Scope]

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memcubed.projects.keys import NewKey
 from memcubed.projects.model import ApiKey, Project
-from memcubed.store.tables import api_keys, projects
+from memcubed.projects.scopes import Scope
+from memcubed.store.tables import admin_keys, api_keys, projects
 
 # `last_used_at` is written at most once a minute a key. The request is counted in the same statement; `admitted` is
 # false when there was no room for it, and when requests are not limited. Counting changes one row of an unlogged
@@ -19,7 +20,7 @@ from memcubed.store.tables import api_keys, projects
 # disk.
 AUTHENTICATE: Final[LiteralString] = """
 WITH caller AS MATERIALIZED (
-    SELECT p.id, p.name, p.timezone
+    SELECT p.id, p.name, p.timezone, k.scopes
     FROM api_keys k JOIN projects p ON p.id = k.project_id
     WHERE k.key_hash = %(key_hash)s
         AND k.revoked_at IS NULL
@@ -36,10 +37,20 @@ WITH caller AS MATERIALIZED (
         WHERE GREATEST(rate.requests_full_at, now()) + %(cost)s::interval <= now() + %(room)s::interval
     RETURNING requests_full_at
 )
-SELECT c.id, c.name, c.timezone, taken.requests_full_at IS NOT NULL AS admitted,
+SELECT c.id, c.name, c.timezone, c.scopes, taken.requests_full_at IS NOT NULL AS admitted,
     EXTRACT(epoch FROM GREATEST(COALESCE(taken.requests_full_at, rate.requests_full_at), now()) - now())::float8
         AS full_in
 FROM caller c LEFT JOIN taken ON true LEFT JOIN project_rates rate ON rate.project_id = c.id
+"""
+
+AUTHENTICATE_ADMIN: Final[LiteralString] = """
+WITH used AS (
+    UPDATE admin_keys SET last_used_at = now()
+    WHERE key_hash = %(key_hash)s AND revoked_at IS NULL
+        AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+)
+SELECT id FROM admin_keys
+WHERE key_hash = %(key_hash)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
 """
 
 # A take of more than the bucket ever holds is let through when the bucket is full, and leaves a debt behind.
@@ -88,36 +99,31 @@ class ProjectRepository:
         await self._connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
         return _project((await self._connection.execute(select(projects).where(projects.c.name == name))).one())
 
-    async def add_key(self, project_id: UUID, name: str, key: NewKey, expires_at: datetime | None) -> None:
+    async def add_key(
+        self, project_id: UUID, name: str, key: NewKey, expires_at: datetime | None, scopes: frozenset[Scope]
+    ) -> ApiKey:
         """Keep a key's hash and prefix."""
-        await self._connection.execute(
-            insert(api_keys).values(
+        row = await self._connection.execute(
+            insert(api_keys)
+            .values(
                 id=uuid4(),
                 project_id=project_id,
                 name=name,
                 prefix=key.prefix,
                 key_hash=key.key_hash,
                 expires_at=expires_at,
+                scopes=sorted(scopes),
             )
+            .returning(api_keys)
         )
+        return _key(row.one())
 
     async def list_keys(self, project_id: UUID) -> list[ApiKey]:
         """The project's keys, oldest first."""
         rows = await self._connection.execute(
             select(api_keys).where(api_keys.c.project_id == project_id).order_by(api_keys.c.created_at)
         )
-        return [
-            ApiKey(
-                id=row.id,
-                name=row.name,
-                prefix=row.prefix,
-                created_at=row.created_at,
-                last_used_at=row.last_used_at,
-                expires_at=row.expires_at,
-                revoked_at=row.revoked_at,
-            )
-            for row in rows
-        ]
+        return [_key(row) for row in rows]
 
     async def revoke_key(self, project_id: UUID, prefix: str) -> bool:
         """Revoke the key of this prefix; False when there is no such key that is not revoked already."""
@@ -128,6 +134,42 @@ class ProjectRepository:
             .returning(api_keys.c.id)
         )
         return result.first() is not None
+
+    async def add_admin_key(self, name: str, key: NewKey, expires_at: datetime | None) -> None:
+        """Keep the hash and prefix of a key of the installation."""
+        await self._connection.execute(
+            insert(admin_keys).values(
+                id=uuid4(), name=name, prefix=key.prefix, key_hash=key.key_hash, expires_at=expires_at
+            )
+        )
+
+    async def list_admin_keys(self) -> list[ApiKey]:
+        """The installation's keys, oldest first."""
+        rows = await self._connection.execute(select(admin_keys).order_by(admin_keys.c.created_at))
+        return [_key(row, frozenset({Scope.ADMIN})) for row in rows]
+
+    async def revoke_admin_key(self, prefix: str) -> bool:
+        """Revoke the installation's key of this prefix; False when there is no such key that is not revoked already."""
+        result = await self._connection.execute(
+            update(admin_keys)
+            .where(admin_keys.c.prefix == prefix, admin_keys.c.revoked_at.is_(None))
+            .values(revoked_at=func.now())
+            .returning(admin_keys.c.id)
+        )
+        return result.first() is not None
+
+
+def _key(row: Row[Any], scopes: frozenset[Scope] | None = None) -> ApiKey:
+    return ApiKey(
+        id=row.id,
+        name=row.name,
+        prefix=row.prefix,
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+        scopes=frozenset(map(Scope, row.scopes)) if scopes is None else scopes,
+    )
 
 
 def _project(row: Row[Any]) -> Project:

@@ -11,6 +11,7 @@ from memcubed.projects.keys import generate_key
 from memcubed.projects.limits import Allowance, Bucket
 from memcubed.projects.model import ApiKey, Project
 from memcubed.projects.repository import AUTHENTICATE, ProjectRepository
+from memcubed.projects.scopes import PROJECT_SCOPES, Scope
 from memcubed.store.session import Database
 
 _SCHEMES = frozenset({"token", "bearer"})
@@ -26,6 +27,7 @@ class Caller:
     """
 
     project: Project
+    scopes: frozenset[Scope]
     allowance: Allowance | None = None
     retry_after: int | None = None
 
@@ -65,11 +67,12 @@ class ProjectService:
             raise InvalidKeyError("The API key is invalid, expired or revoked.")
         row = rows[0]
         project = Project(id=row["id"], name=row["name"], timezone=ZoneInfo(row["timezone"]))
+        scopes = frozenset(map(Scope, row["scopes"]))
         if requests.is_off:
-            return Caller(project)
+            return Caller(project, scopes)
         full_in = row["full_in"]
         retry_after = None if row["admitted"] else requests.wait_seconds(full_in)
-        return Caller(project, requests.read(full_in), retry_after)
+        return Caller(project, scopes, requests.read(full_in), retry_after)
 
     async def get_timezone(self, project_id: UUID) -> ZoneInfo:
         """The zone in which a project's times are read; UTC when the project is gone."""
@@ -83,7 +86,13 @@ class ProjectService:
             return await ProjectRepository(connection).list_projects()
 
     async def create_key(
-        self, project_name: str, *, timezone: str, name: str = "", expires_at: datetime | None = None
+        self,
+        project_name: str,
+        *,
+        timezone: str,
+        name: str = "",
+        expires_at: datetime | None = None,
+        scopes: frozenset[Scope] = PROJECT_SCOPES,
     ) -> str:
         """A new key of a project, which is made when it does not exist. The key is never shown again."""
         if not project_name.strip():
@@ -92,7 +101,7 @@ class ProjectService:
         async with self._database.transaction(None) as connection:
             project = await ProjectRepository(connection).ensure_project(project_name, timezone)
         async with self._database.transaction(project.id) as connection:
-            await ProjectRepository(connection).add_key(project.id, name, key, expires_at)
+            await ProjectRepository(connection).add_key(project.id, name, key, expires_at, scopes)
         return key.secret
 
     async def list_keys(self, project_name: str) -> list[ApiKey]:

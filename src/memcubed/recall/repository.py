@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import structlog
 
+from memcubed.filters import compile_condition
 from memcubed.memories.model import MemoryKind, MemoryLayer, MemoryStatus, Source, SourceRole
 from memcubed.messages.model import Role
 from memcubed.providers.embeddings import Vector
 from memcubed.recall.large import LARGE
 from memcubed.recall.model import Candidate, Found
 from memcubed.recall.ranking import LEXICAL_SHRINK, NEIGHBOUR_FLOOR, Weights
-from memcubed.recall.sql import SEARCH, SERVER_SETTINGS
+from memcubed.recall.scope import SearchedCube
+from memcubed.recall.sql import SEARCH, SERVER_SETTINGS, filtered_search
 from memcubed.store.session import Database, Row
 from memcubed.store.vectors import to_halfvec
 from memcubed.store.words import to_tsquery
@@ -47,7 +49,7 @@ class RecallRepository:
     async def search(
         self,
         project_id: UUID,
-        cube_ids: Sequence[UUID],
+        cubes: Sequence[SearchedCube],
         kinds: frozenset[MemoryKind],
         *,
         vector: Vector | None,
@@ -55,23 +57,25 @@ class RecallRepository:
         terms: Sequence[str],
         weights: Weights,
     ) -> Found:
-        """The best candidates of each arm over every activated memory of these cubes.
+        """The best candidates of each arm over what these cubes have that is activated and meets their conditions.
 
         `vector` is in `space`; without one, words alone decide.
         """
+        whole = [cube.id for cube in cubes if cube.condition is None]
         parameters = search_parameters(
-            project_id, cube_ids, kinds, vector=vector, space=space, terms=terms, weights=weights
+            project_id, whole, kinds, vector=vector, space=space, terms=terms, weights=weights
         )
+        statement, conditions = _filtered(cubes)
         rows = await self._database.read(
-            SEARCH,
-            {**parameters, "use_indexes": self._use_indexes, "effort": self._effort},
+            statement,
+            {**parameters, **conditions, "use_indexes": self._use_indexes, "effort": self._effort},
             project_id=project_id,
             server_settings=SERVER_SETTINGS,
         )
-        if self._use_indexes and rows and rows[0]["counted"] >= self._large:
+        if self._use_indexes and not conditions and rows and rows[0]["counted"] >= self._large:
             log.warning(
                 "large_cube_without_index",
-                cubes=[str(cube_id) for cube_id in cube_ids],
+                cubes=[str(cube_id) for cube_id in whole],
                 memories=rows[0]["counted"],
                 advice="run `memcubed index`",
             )
@@ -110,6 +114,23 @@ def search_parameters(
         "effort": EFFORT,
         "nearest": NEAREST,
     }
+
+
+def _filtered(cubes: Sequence[SearchedCube]) -> tuple[LiteralString, dict[str, Any]]:
+    """The statement for these cubes, and the parameters of their conditions."""
+    groups: dict[int, list[SearchedCube]] = {}
+    for cube in cubes:
+        if cube.condition is not None:
+            # by identity: to Python a condition on 1 equals one on true
+            groups.setdefault(id(cube.condition), []).append(cube)
+    arms: list[tuple[LiteralString, LiteralString]] = []
+    parameters: dict[str, Any] = {}
+    for number, group in enumerate(groups.values()):
+        if group[0].condition is not None:
+            compiled = compile_condition(group[0].condition, prefix=f"filter_{number}")
+            arms.append((f"cubes_{number}", compiled.sql))
+            parameters |= {**compiled.parameters, f"cubes_{number}": [cube.id for cube in group]}
+    return filtered_search(arms) if arms else SEARCH, parameters
 
 
 def _found(rows: Sequence[Row]) -> Found:

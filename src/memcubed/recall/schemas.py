@@ -1,12 +1,13 @@
 """The bodies and answers of search/memory and rerank."""
 
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator, model_validator
 from pydantic.config import JsonDict
 
 from memcubed.contract.request import AgentId, Count, Flag, OptionalConversationId, Relativity, RequestModel, UserId
 from memcubed.errors import EmptyListError, InvalidRequestError, MissingFieldError
+from memcubed.filters import FilterBody
 from memcubed.memories.model import MemoryKind, MemoryView
 from memcubed.memories.schemas import MemoryLists
 from memcubed.memories.views import check_views, kinds_of
@@ -51,8 +52,9 @@ class SearchRequest(RequestModel):
     include_memory_view: Annotated[list[MemoryView] | None, BeforeValidator(check_views)] = None
     """Which kinds come back; absent: facts, and those that the include_ fields say."""
 
-    filter: dict[str, Any] | None = None
-    """Not there yet: a filter is refused rather than left out of account."""
+    filter: FilterBody = None
+    """What memories must meet to be found: one condition for all, or one each for `user`, `agent`, `public` and
+    `knowledgebase`."""
     arms: list[Arm] | None = None
     """Not of the hosted platform: use only these arms of recall, to see what each does; absent: all."""
     trace: Flag = False
@@ -64,13 +66,6 @@ class SearchRequest(RequestModel):
         if not query.strip():
             raise MissingFieldError("query must not be empty.")
         return query
-
-    @field_validator("filter")
-    @classmethod
-    def _none_yet(cls, conditions: dict[str, Any] | None) -> dict[str, Any] | None:
-        if conditions:
-            raise InvalidRequestError("filter is not supported yet; leave it out.")
-        return conditions
 
     @field_validator("memory_limit_number", "preference_limit_number", "tool_memory_limit_number", "skill_limit_number")
     @classmethod

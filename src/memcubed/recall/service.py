@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Histogram
 
 from memcubed.clock import Clock
 from memcubed.errors import ProviderError
+from memcubed.filters import parse_filter
 from memcubed.language.detect import detect
 from memcubed.language.words import query_tokens
 from memcubed.memories.model import MemoryKind, MemoryView, StoredMemory
@@ -43,7 +44,7 @@ from memcubed.recall.repository import RecallRepository
 from memcubed.recall.reranking import Reranking
 from memcubed.recall.rewriting import QueryRewriter, blend
 from memcubed.recall.schemas import MAX_LIMIT, SearchData, SearchRequest, TraceDetail
-from memcubed.store.cubes import Cube, CubeKind, public_cube
+from memcubed.recall.scope import searched_cubes
 
 log = structlog.get_logger(__name__)
 
@@ -79,10 +80,12 @@ class RecallService:
 
     async def search(self, project: Project, request: SearchRequest) -> SearchData:
         """The most relevant facts and preferences. When the embedding model fails, words alone decide."""
+        now = self._clock()
+        filters = parse_filter(request.filter, zone=project.timezone, now=now)
         await self._query_limit.take(project.id, request.query, "query")
         calibration = self._calibrations.current()
         weights = Weights.of(request.arms).calibrated(calibration)
-        question = Question.read(request.query, self._clock().astimezone(project.timezone))
+        question = Question.read(request.query, now.astimezone(project.timezone))
         texts = await self._search_texts(request)
         started = time.perf_counter()
         vectors = [vector for vector in await asyncio.gather(*map(self._embed, texts)) if vector is not None]
@@ -90,7 +93,7 @@ class RecallService:
         embedded = time.perf_counter()
         found = await self._repository.search(
             project.id,
-            _cubes(project.id, request),
+            searched_cubes(project.id, request, filters),
             request.kinds,
             vector=vector,
             space="" if vector is None else self._embedder.space,
@@ -158,15 +161,6 @@ def _by_words_alone(found: Found, calibration: Calibration) -> Found:
 def _scored(candidate: Candidate, cosines: dict[UUID, float]) -> Candidate:
     cosine = cosines.get(candidate.id)
     return candidate if cosine is None else replace(candidate, cosine=cosine)
-
-
-def _cubes(project_id: UUID, request: SearchRequest) -> list[UUID]:
-    cubes = [public_cube(project_id)]
-    if request.user_id is not None:
-        cubes.append(Cube(project_id, CubeKind.USER, request.user_id))
-    if request.agent_id is not None:
-        cubes.append(Cube(project_id, CubeKind.AGENT, request.agent_id))
-    return [cube.id for cube in cubes]
 
 
 def _answer(request: SearchRequest, ranked: Sequence[Ranked]) -> SearchData:

@@ -10,6 +10,7 @@ stands next to a memory in its conversation speaks for it too. docs/adr/0003 has
 docs/adr/0007 those of the two forms.
 """
 
+from collections.abc import Sequence
 from typing import Final, LiteralString
 
 # Narrow rows, since they are joined, sorted and kept. Words only where a term of the query occurs.
@@ -48,6 +49,33 @@ _EXACT: Final[LiteralString] = (
 """
 )
 
+# Of cubes that only what meets a condition counts of. The condition is applied before anything else, so that the work,
+# the statistics and the neighbours are those of what it leaves; the vectors are then looked up one by one.
+_FILTERED: Final[LiteralString] = (
+    """
+    SELECT x.*, true AS follows, true AS is_counted
+    FROM unnest(%(<cubes>)s::uuid[]) c (cube_id)
+    CROSS JOIN LATERAL (
+        SELECT m.*, 1 - (v.embedding <=> %(vector)s::halfvec) AS cosine
+        FROM (
+            SELECT """
+    + _SCORED
+    + """
+            FROM memories m
+            WHERE m.project_id = %(project_id)s
+                AND m.cube_id = c.cube_id
+                AND m.status = 'activated'
+                AND m.kind = ANY(%(kinds)s)
+                AND <condition>
+            OFFSET 0
+        ) m
+        LEFT JOIN memory_vectors v
+            ON v.project_id = %(project_id)s AND v.cube_id = c.cube_id AND v.memory_id = m.id AND v.space = %(space)s
+        OFFSET 0
+    ) x
+"""
+)
+
 _INDEXED: Final[LiteralString] = (
     """
     SELECT """
@@ -63,7 +91,7 @@ _INDEXED: Final[LiteralString] = (
 """
 )
 
-SEARCH: Final[LiteralString] = (
+_BEFORE: Final[LiteralString] = (
     """
 WITH large AS MATERIALIZED (
     SELECT * FROM large_cubes
@@ -72,7 +100,10 @@ WITH large AS MATERIALIZED (
 ),
 scope AS MATERIALIZED ("""
     + _EXACT
-    + "    UNION ALL"
+)
+
+_AFTER: Final[LiteralString] = (
+    "    UNION ALL"
     + _INDEXED
     + """),
 spread AS (
@@ -170,6 +201,19 @@ JOIN memories m ON m.cube_id = c.cube_id AND m.id = c.id AND m.project_id = %(pr
 CROSS JOIN spread p
 """
 )
+
+SEARCH: Final = _BEFORE + _AFTER
+"""The statement where everything in the cubes counts."""
+
+
+def filtered_search(filters: Sequence[tuple[LiteralString, LiteralString]]) -> LiteralString:
+    """The statement with further cubes: for each the name of the parameter that lists them, and their condition.
+
+    A condition is SQL over `m`, a memory; such cubes are always scanned, whether they have indexes or not.
+    """
+    parts = [_FILTERED.replace("<cubes>", cubes).replace("<condition>", condition) for cubes, condition in filters]
+    return _BEFORE + "".join(f"    UNION ALL{part}" for part in parts) + _AFTER
+
 
 SERVER_SETTINGS: Final = {"enable_seqscan": "off", "jit": "off", "work_mem": "32MB"}
 """What the statement runs with. The server knows how large cubes are on average and, where most memories are in one

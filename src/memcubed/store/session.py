@@ -24,6 +24,7 @@ UNAVAILABLE_ERRORS: Final = (
 
 TENANT: Final = "memcubed.project_id"
 PRESENTED_KEY: Final = "memcubed.key_hash"
+INSTALLATION: Final = "memcubed.installation"
 
 _SET_ONE: Final = "SELECT set_config(%s, %s, true)"
 
@@ -55,6 +56,14 @@ class Database:
             await connection.commit()
         finally:
             await connection.close()
+
+    @asynccontextmanager
+    async def installation_transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that sees what belongs to the installation, such as admin keys, and no tenant's rows."""
+        async with self.transaction(None) as connection:
+            driver = await driver_connection(connection)
+            await driver.execute(_SET_ONE, (INSTALLATION, "on"))
+            yield connection
 
     async def _begin(self, project_id: UUID | None) -> AsyncConnection:
         try:

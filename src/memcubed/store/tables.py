@@ -62,7 +62,21 @@ api_keys = Table(
     Column("last_used_at", _time),
     Column("expires_at", _time),
     Column("revoked_at", _time),
+    Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{read,write}'")),
     Index("api_keys_project_id_idx", "project_id"),
+)
+
+admin_keys = Table(
+    "admin_keys",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("key_hash", Text, nullable=False, unique=True),
+    Column("created_at", _time, nullable=False, server_default=func.now()),
+    Column("last_used_at", _time),
+    Column("expires_at", _time),
+    Column("revoked_at", _time),
 )
 
 project_rates = Table(

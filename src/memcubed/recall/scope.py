@@ -1,0 +1,26 @@
+"""Where a search looks: which cubes, and what counts of each."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from memcubed.filters import Condition, Filters
+from memcubed.recall.schemas import SearchRequest
+from memcubed.store.cubes import Cube, CubeKind, public_cube
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedCube:
+    """A cube that is searched, and what its memories must meet to be seen at all; None: nothing."""
+
+    id: UUID
+    condition: Condition | None = None
+
+
+def searched_cubes(project_id: UUID, request: SearchRequest, filters: Filters) -> list[SearchedCube]:
+    """The public cube of the project, the user's and the agent's, each with the filter's condition for its kind."""
+    cubes = [public_cube(project_id)]
+    if request.user_id is not None:
+        cubes.append(Cube(project_id, CubeKind.USER, request.user_id))
+    if request.agent_id is not None:
+        cubes.append(Cube(project_id, CubeKind.AGENT, request.agent_id))
+    return [SearchedCube(cube.id, filters.of(cube.kind)) for cube in cubes]
