@@ -40,7 +40,7 @@ from memcubed.production.preview import PreviewService
 from memcubed.production.routes import preview_routes, task_routes
 from memcubed.production.service import ProductionService
 from memcubed.production.shares import ShareService
-from memcubed.production.tasks import TaskService
+from memcubed.production.tasks import TaskKind, TaskService
 from memcubed.profiles.llm_filling import LlmFiller
 from memcubed.profiles.local_filling import LocalFiller
 from memcubed.profiles.routes import profile_routes
@@ -184,7 +184,7 @@ class Service:
         self.memories = MemoryService(self.embedder, utc_now)
         self.calibrations = CalibrationService(self.database, self.embedder)
         self.jobs = ProductionQueue(self.queue)
-        self.tasks = TaskService(self.database, self.jobs.enqueue_shares_as(RUN_SHARE))
+        self.tasks = TaskService(self.database, {TaskKind.MESSAGES: self.jobs.enqueue_shares_as(RUN_SHARE)})
         shares = ShareService(self.database, utc_now)
         embedding = EmbeddingService(self.database, self.memories, self.embedder)
         filler = LocalFiller() if self.model is None else LlmFiller(self.model)

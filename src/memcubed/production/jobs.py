@@ -16,7 +16,6 @@ from memcubed.production.embedding import EmbeddingService
 from memcubed.production.shares import ShareService
 from memcubed.production.tasks import Enqueue
 from memcubed.projects.service import ProjectService
-from memcubed.store.cubes import Cube
 from memcubed.store.queue import STALLED_AFTER_SECONDS, Backoff, FailedTryError
 from memcubed.store.session import UNAVAILABLE_ERRORS, driver_connection
 
@@ -43,11 +42,11 @@ class ProductionQueue:
         On the caller's transaction: the job exists if, and only if, its messages do.
         """
 
-        async def enqueue(connection: AsyncConnection, cube: Cube, task_id: UUID) -> None:
+        async def enqueue(connection: AsyncConnection, project_id: UUID, cube_id: UUID, task_id: UUID) -> None:
             job = self._queue.configure_task(
-                name, lock=str(cube.id), connection=await driver_connection(connection), allow_unknown=True
+                name, lock=str(cube_id), connection=await driver_connection(connection), allow_unknown=True
             )
-            await job.defer_async(project_id=str(cube.project_id), cube_id=str(cube.id), task_id=str(task_id))
+            await job.defer_async(project_id=str(project_id), cube_id=str(cube_id), task_id=str(task_id))
 
         return enqueue
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memcubed.memories.model import MemoryKind
 from memcubed.messages.model import Role, Turn
-from memcubed.store.tables import messages, task_shares, tasks
+from memcubed.store.tables import cubes, messages, task_shares, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,20 @@ class ShareRecord:
     memories: Mapping[MemoryKind, int]
     reason: str | None
     note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShareSummary:
+    """A task's share in one cube, as the operator sees it. `attempts` counts the tries that failed."""
+
+    task_id: UUID
+    cube_kind: str
+    owner: str
+    status: str
+    attempts: int
+    reason: str | None
+    created_at: datetime
+    finished_at: datetime | None
 
 
 class TaskRepository:
@@ -195,6 +209,50 @@ class TaskRepository:
             )
             .values(finished_at=now, running_body_hash=None)
         )
+
+    async def reopen_failed(self, task_id: UUID) -> list[UUID]:
+        """Set the failed shares of a task back to their beginning; their cubes."""
+        rows = await self._connection.execute(
+            update(task_shares)
+            .where(
+                task_shares.c.project_id == self._project_id,
+                task_shares.c.task_id == task_id,
+                task_shares.c.status == "failed",
+            )
+            .values(status="running", attempts=0, receipt=None, finished_at=None)
+            .returning(task_shares.c.cube_id)
+        )
+        cube_ids = sorted(rows.scalars())
+        if cube_ids:
+            await self._connection.execute(
+                update(tasks)
+                .where(tasks.c.project_id == self._project_id, tasks.c.id == task_id)
+                .values(finished_at=None)
+            )
+        return cube_ids
+
+    async def list_newest(self, status: str | None, limit: int) -> list[ShareSummary]:
+        """The newest shares, of one status or of all."""
+        statement = (
+            select(
+                task_shares.c.task_id,
+                cubes.c.kind,
+                cubes.c.owner,
+                task_shares.c.status,
+                task_shares.c.attempts,
+                func.coalesce(task_shares.c.receipt["reason"].astext, task_shares.c.last_error).label("reason"),
+                tasks.c.created_at,
+                task_shares.c.finished_at,
+            )
+            .join(tasks, tasks.c.id == task_shares.c.task_id)
+            .join(cubes, cubes.c.id == task_shares.c.cube_id)
+            .where(task_shares.c.project_id == self._project_id, tasks.c.project_id == self._project_id)
+            .order_by(tasks.c.created_at.desc(), task_shares.c.task_id, task_shares.c.cube_id)
+            .limit(limit)
+        )
+        if status is not None:
+            statement = statement.where(task_shares.c.status == status)
+        return [ShareSummary(*row) for row in await self._connection.execute(statement)]
 
     async def list_turns(self, cube_id: UUID, task_id: UUID) -> list[Turn]:
         """The messages of a task, in order."""

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memcubed.errors import ConflictError, ServiceUnavailableError, TaskNotFoundError
 from memcubed.memories.model import MemoryKind
-from memcubed.production.repository import TaskRepository
+from memcubed.production.repository import ShareSummary, TaskRepository
 from memcubed.store.cubes import Cube
 from memcubed.store.session import Database
 
@@ -21,8 +21,15 @@ _FIRST_POLL_SECONDS: Final = 0.02
 _LAST_POLL_SECONDS: Final = 0.25
 _OPEN_TRIES: Final = 3
 
-Enqueue = Callable[[AsyncConnection, Cube, UUID], Awaitable[None]]
-"""Puts the job for one share of a task on the queue, on the transaction it is given."""
+Enqueue = Callable[[AsyncConnection, UUID, UUID, UUID], Awaitable[None]]
+"""Puts the job for one share (project, cube, task) on the queue, on the transaction it is given."""
+
+
+class TaskKind(StrEnum):
+    """What a task does; which job its shares get follows from it."""
+
+    MESSAGES = "messages"
+    FEEDBACK = "feedback"
 
 
 class TaskStatus(StrEnum):
@@ -44,6 +51,7 @@ class TaskOptions:
     info: Mapping[str, JsonValue] = field(default_factory=dict)
     kinds: frozenset[MemoryKind] = frozenset(MemoryKind)
     related_ids: tuple[str, ...] = ()
+    task_kind: TaskKind = TaskKind.MESSAGES
 
     def to_json(self) -> dict[str, JsonValue]:
         """As it is stored with the task."""
@@ -55,6 +63,7 @@ class TaskOptions:
             "info": dict(self.info),
             "kinds": [kind.value for kind in sorted(self.kinds)],
             "related_ids": list(self.related_ids),
+            "task_kind": self.task_kind.value,
         }
 
     @classmethod
@@ -71,6 +80,7 @@ class TaskOptions:
             info=info if isinstance(info, dict) else {},
             kinds=frozenset(MemoryKind(str(kind)) for kind in kinds) if isinstance(kinds, list) else frozenset(),
             related_ids=tuple(str(id_) for id_ in related_ids) if isinstance(related_ids, list) else (),
+            task_kind=TaskKind(str(stored.get("task_kind", TaskKind.MESSAGES))),
         )
 
 
@@ -98,7 +108,7 @@ class OpenedTask:
 class TaskService:
     """Opens tasks and tells how they stand."""
 
-    def __init__(self, database: Database, enqueue: Enqueue) -> None:
+    def __init__(self, database: Database, enqueue: Mapping[TaskKind, Enqueue]) -> None:
         self._database = database
         self._enqueue = enqueue
 
@@ -133,13 +143,49 @@ class TaskService:
         raise ServiceUnavailableError("The task could not be opened; try again.")
 
     async def share_out(
-        self, connection: AsyncConnection, project_id: UUID, task_id: UUID, cubes: Sequence[Cube]
+        self,
+        connection: AsyncConnection,
+        project_id: UUID,
+        task_id: UUID,
+        cubes: Sequence[Cube],
+        *,
+        kind: TaskKind = TaskKind.MESSAGES,
     ) -> None:
         """Give a new task its share, and a job, in each of these cubes."""
         repository = TaskRepository(connection, project_id)
         await repository.insert_shares(task_id, [cube.id for cube in cubes], TaskStatus.RUNNING)
         for cube in cubes:
-            await self._enqueue(connection, cube, task_id)
+            await self._enqueue[kind](connection, project_id, cube.id, task_id)
+
+    async def requeue(self, project_id: UUID, task_id: UUID, cube_id: UUID) -> bool:
+        """Give a share that is running without a job a new one; False when it ended meanwhile."""
+        async with self._database.transaction(project_id) as connection:
+            repository = TaskRepository(connection, project_id)
+            if await repository.find_share_status(cube_id, task_id, lock=True) != TaskStatus.RUNNING:
+                return False
+            await self._enqueue_share(connection, project_id, cube_id, task_id)
+        return True
+
+    async def retry(self, project_id: UUID, task_id: UUID) -> int:
+        """Start the failed shares of a task anew, with all their tries; how many. Raises TaskNotFoundError."""
+        async with self._database.transaction(project_id) as connection:
+            repository = TaskRepository(connection, project_id)
+            if await repository.find_options(task_id) is None:
+                raise TaskNotFoundError(f"There is no task {task_id}.")
+            cube_ids = await repository.reopen_failed(task_id)
+            for cube_id in cube_ids:
+                await self._enqueue_share(connection, project_id, cube_id, task_id)
+        return len(cube_ids)
+
+    async def list_newest(self, project_id: UUID, status: TaskStatus | None, limit: int) -> list[ShareSummary]:
+        """The newest shares of a project's tasks, of one status or of all."""
+        async with self._database.transaction(project_id) as connection:
+            return await TaskRepository(connection, project_id).list_newest(status, limit)
+
+    async def _enqueue_share(self, connection: AsyncConnection, project_id: UUID, cube_id: UUID, task_id: UUID) -> None:
+        stored = await TaskRepository(connection, project_id).find_options(task_id)
+        kind = TaskKind.MESSAGES if stored is None else TaskOptions.from_json(stored).task_kind
+        await self._enqueue[kind](connection, project_id, cube_id, task_id)
 
     async def get(self, project_id: UUID, task_id: UUID) -> Task:
         """How a task stands. Raises TaskNotFoundError."""
