@@ -22,6 +22,8 @@ from memcubed.embedded import EmbeddedPostgres
 from memcubed.errors import MemcubedError, ProviderError
 from memcubed.http.app import BASE_PATH, create_app
 from memcubed.http.health import Running, health_routes
+from memcubed.memories.library import MemoryLibrary
+from memcubed.memories.routes import memory_routes
 from memcubed.memories.service import MemoryService
 from memcubed.messages.routes import message_routes
 from memcubed.messages.service import MessageService
@@ -322,6 +324,14 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         max_tokens=settings.add_max_tokens,
         sync_wait_seconds=settings.sync_wait_seconds,
     )
+    library = MemoryLibrary(
+        service.database,
+        service.memories,
+        service.embedder,
+        service.jobs.enqueue_embedding,
+        utc_now,
+        service.input_limit.at_most(settings.memory_max_tokens),
+    )
     previews = PreviewService(service.extractor, service.input_limit, utc_now, max_tokens=settings.extract_max_tokens)
     reranker = create_reranker(settings, timeout=settings.rerank_timeout_seconds)
     patient_reranker = create_reranker(settings, timeout=_RERANK_SECONDS)
@@ -386,6 +396,7 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
             preview_routes(previews, authenticate),
             recall_routes(recall, reranks, authenticate),
             profile_routes(service.profiles, authenticate),
+            memory_routes(library, authenticate),
         ],
         health=health_routes(describe, probe, service.registry),
         lifespan=lifespan,

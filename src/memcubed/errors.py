@@ -90,6 +90,12 @@ class NotFoundError(MemcubedError):
     status = HTTPStatus.NOT_FOUND
 
 
+class MemoryNotFoundError(NotFoundError):
+    """No such memory in this project, for who wants to change or delete it."""
+
+    code = 40307
+
+
 class TaskNotFoundError(NotFoundError):
     """No such task in this project."""
 

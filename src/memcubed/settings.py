@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     )
     add_max_tokens: int = Field(default=40_000, gt=0, description="Token limit of one add/message call.")
     query_max_tokens: int = Field(default=40_000, gt=0, description="Token limit of one search query.")
+    memory_max_tokens: int = Field(default=8_000, gt=0, description="Token limit of content in update/memory.")
     extract_max_tokens: int = Field(default=8_000, gt=0, description="Token limit of one extract/memory call.")
     rerank_max_tokens: int = Field(default=40_000, gt=0, description="Token limit of one rerank call.")
     rerank_max_documents: int = Field(default=1000, gt=0, description="Most documents of one rerank call.")

@@ -8,7 +8,8 @@ import pytest
 from pydantic import BaseModel
 
 from memcubed.errors import ConfigurationError, MemcubedError, ProviderError
-from memcubed.memories.schemas import MemoryDetail, PreferenceDetail, ProfileDetail, SourceDetail
+from memcubed.memories.requests import GetMemoryData, GetMemoryRequest, SuccessData, UpdateMemoryRequest
+from memcubed.memories.schemas import MemoryDetail, PreferenceDetail, ProfileDetail, SourceDetail, VersionDetail
 from memcubed.messages.schemas import AddMessageData, AddMessageRequest, GetMessageData, GetMessageRequest, MessageIn
 from memcubed.production.schemas import (
     ExtractedMemory,
@@ -45,6 +46,11 @@ MODELS: tuple[type[BaseModel], ...] = (
     SourceDetail,
     GetMessageRequest,
     GetMessageData,
+    GetMemoryRequest,
+    GetMemoryData,
+    VersionDetail,
+    UpdateMemoryRequest,
+    SuccessData,
     ExtractMemoryRequest,
     ExtractMemoryData,
     ExtractedMemory,

@@ -82,6 +82,22 @@ BODIES = {
     "/get/message": st.fixed_dictionaries(
         {"user_id": ID, "conversation_id": TEXT | JSON}, optional={"message_limit_number": st.integers(0, 51) | JSON}
     ),
+    "/get/memory": st.fixed_dictionaries(
+        {"user_id": ID},
+        optional={
+            "agent_id": ID,
+            "page": st.integers(0, 3) | JSON,
+            "size": st.integers(0, 51) | JSON,
+            "include_preference": JSON,
+            "include_memory_view": VIEWS,
+            "status": st.sampled_from(["activated", "archived"]) | JSON,
+            "filter": JSON,
+        },
+    ),
+    "/update/memory": st.fixed_dictionaries(
+        {"memory_id": TEXT | st.uuids().map(str) | JSON},
+        optional={"content": TEXT | JSON, "title": TEXT | JSON, "status": st.sampled_from(["archived"]) | JSON},
+    ),
     "/extract/memory": st.fixed_dictionaries(
         {"messages": st.lists(MESSAGE, max_size=3) | JSON},
         optional={"extraction_types": st.lists(st.sampled_from(["memory"]) | JSON, max_size=2) | JSON, "model": JSON},

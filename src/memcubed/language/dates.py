@@ -7,14 +7,14 @@ Of the lunar calendar only the Spring Festival is known.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from memcubed.language import dates_en, dates_zh
 from memcubed.language.cleaning import MAX_TEXT
 from memcubed.language.date_rules import Candidate, Context
 from memcubed.language.detect import Language, has_han
-from memcubed.language.spans import FIRST_YEAR, LAST_YEAR, Reference, TimeSpan, label, to_span
+from memcubed.language.spans import FIRST_YEAR, LAST_YEAR, Granularity, Reference, TimeSpan, label, to_span
 
 _ANNOTATED: Final = re.compile(r"\s?[(（]\d{4}")
 _HALF_WIDTH: Final = str.maketrans("０１２３４５６７８９：", "0123456789:")
@@ -71,6 +71,18 @@ def resolve(text: str, now: datetime, language: Language | None = None, *, curre
         parts.append(f"（{label(found.span)}）" if chinese else f" ({label(found.span)})")
         done = found.end
     return "".join((*parts, text[done:]))
+
+
+def find_moment(text: str, now: datetime, language: Language | None = None) -> datetime | None:
+    """Return the one time that a text names, aware UTC, or None when it names none or several."""
+    # "This week" or "in 2019" is no one moment.
+    starts = {
+        found.span.start
+        for found in find_times(text, now, language)
+        if found.span.granularity in {Granularity.DAY, Granularity.HOUR}
+        or (found.reference is not Reference.CURRENT and found.span.granularity is not Granularity.YEAR)
+    }
+    return starts.pop().astimezone(UTC) if len(starts) == 1 else None
 
 
 def without_times(text: str, now: datetime) -> str:

@@ -149,6 +149,19 @@ class StoredMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryVersion:
+    """What a memory said from a moment on, and why it was changed; the first one is 1."""
+
+    version: int
+    key: str
+    value: str
+    reasoning: str
+    reason: str
+    superseded_by: UUID | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """What a memory inherits from the request that its messages came with."""
 

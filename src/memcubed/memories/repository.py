@@ -195,6 +195,8 @@ class MemoryRepository:
             "value": after.value,
             "reasoning": after.reasoning,
             "status": after.status.value,
+            "layer": after.layer.value,
+            "tags": list(after.tags),
             "details": dict(after.details),
             "weight": after.weight,
             "memory_time": after.memory_time,

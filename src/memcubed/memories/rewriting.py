@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from memcubed.memories.model import MemoryStatus, StoredMemory
+from memcubed.memories.model import FAST_MODE_TAG, MemoryLayer, MemoryStatus, StoredMemory
 
 
 def index_text(key: str, value: str) -> str:
@@ -20,13 +20,15 @@ class Rewrite:
     """What a memory is to become; what is None stays as it is.
 
     `index_text` is for kinds that are embedded by something else than key and value. `superseded_by` is the memory
-    that takes its place; a memory that is activated again has none.
+    that takes its place; a memory that is activated again has none. A raw turn that gets another `layer` is
+    one no more: extraction does not replace it.
     """
 
     key: str | None = None
     value: str | None = None
     reasoning: str | None = None
     status: MemoryStatus | None = None
+    layer: MemoryLayer | None = None
     details: Mapping[str, JsonValue] | None = None
     weight: float | None = None
     memory_time: datetime | None = None
@@ -41,6 +43,8 @@ class Rewrite:
             value=memory.value if self.value is None else self.value,
             reasoning=memory.reasoning if self.reasoning is None else self.reasoning,
             status=memory.status if self.status is None else self.status,
+            layer=memory.layer if self.layer is None else self.layer,
+            tags=memory.tags if self.layer is None else tuple(tag for tag in memory.tags if tag != FAST_MODE_TAG),
             details=memory.details if self.details is None else self.details,
             weight=memory.weight if self.weight is None else self.weight,
             memory_time=memory.memory_time if self.memory_time is None else self.memory_time,

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from memcubed.clock import epoch_milliseconds
-from memcubed.memories.model import MemoryKind, MemoryLayer, MemoryStatus, Source, StoredMemory
+from memcubed.memories.model import MemoryKind, MemoryLayer, MemoryStatus, MemoryVersion, Source, StoredMemory
 from memcubed.messages.model import Role
 
 
@@ -29,8 +29,34 @@ class SourceDetail(BaseModel):
         )
 
 
+class VersionDetail(BaseModel):
+    """What a memory said from a moment on, and why it was changed."""
+
+    version: int
+    key: str
+    value: str
+    reasoning: str
+    reason: str
+    create_time: int
+    superseded_by: str | None = None
+    """The memory that took its place."""
+
+    @classmethod
+    def of(cls, version: MemoryVersion) -> "VersionDetail":
+        """The version, as answers show it."""
+        return cls(
+            version=version.version,
+            key=version.key,
+            value=version.value,
+            reasoning=version.reasoning,
+            reason=version.reason,
+            create_time=epoch_milliseconds(version.created_at),
+            superseded_by=None if version.superseded_by is None else str(version.superseded_by),
+        )
+
+
 class _Detail(BaseModel):
-    """What the memories of every kind have. `relativity` is there when a search found it."""
+    """What the memories of every kind have. `relativity` is there when a search found it, `history` when asked for."""
 
     id: str
     create_time: int
@@ -38,6 +64,7 @@ class _Detail(BaseModel):
     conversation_id: str
     status: MemoryStatus
     relativity: float | None = None
+    history: list[VersionDetail] | None = None
 
 
 class MemoryDetail(_Detail):

@@ -185,6 +185,7 @@ memories = Table(
     Column("updated_at", _time, nullable=False),
     Index("memories_fingerprint_idx", "cube_id", "fingerprint"),
     Index("memories_task_id_idx", "task_id"),
+    Index("memories_id_idx", "id"),
 )
 
 memory_vectors = Table(

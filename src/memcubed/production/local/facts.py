@@ -7,12 +7,11 @@ user's wish.
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
-from memcubed.language.dates import find_times
+from memcubed.language.dates import find_moment
 from memcubed.language.sentences import clip, list_mark, pieces, sentences
-from memcubed.language.spans import Granularity, Reference
 from memcubed.language.tags import keywords, match_vocabulary
 from memcubed.memories.model import MemoryKind
 from memcubed.messages.model import Role
@@ -138,16 +137,7 @@ def taken_of(place: Place, conversation: Conversation) -> Taken | None:
 
 def memory_time(place: Place) -> datetime | None:
     """Return the one time that a turn names, or None when it names none or several."""
-    if len(place.text) > _TIMED:
-        return None
-    # "This week" or "in 2019" is no one moment.
-    spans = {
-        found.span.start
-        for found in find_times(place.text, place.now, place.language)
-        if found.span.granularity in {Granularity.DAY, Granularity.HOUR}
-        or (found.reference is not Reference.CURRENT and found.span.granularity is not Granularity.YEAR)
-    }
-    return spans.pop().astimezone(UTC) if len(spans) == 1 else None
+    return None if len(place.text) > _TIMED else find_moment(place.text, place.now, place.language)
 
 
 def tags_of(text: str, vocabulary: tuple[str, ...]) -> tuple[str, ...]:

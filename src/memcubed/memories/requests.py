@@ -1,0 +1,123 @@
+"""The bodies of the memory routes, and their answers beside the memories themselves."""
+
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
+
+from memcubed.contract.request import AgentId, Count, Flag, RequestModel, UserId
+from memcubed.errors import InvalidRequestError, MissingFieldError
+from memcubed.filters import FilterBody
+from memcubed.memories.model import MemoryKind, MemoryStatus, MemoryView
+from memcubed.memories.schemas import MemoryLists
+from memcubed.memories.views import check_views, kinds_of
+
+MAX_PAGE: Final = 1_000_000
+MAX_SIZE: Final = 50
+MAX_TITLE_CHARACTERS: Final = 200
+
+
+def _check_status(status: object) -> object:
+    if not isinstance(status, str) or status not in set(MemoryStatus):
+        raise InvalidRequestError(f"status must be one of {', '.join(MemoryStatus)}.")
+    return status
+
+
+Status = Annotated[MemoryStatus, BeforeValidator(_check_status)]
+
+
+class GetMemoryRequest(RequestModel):
+    """A page of the memories of one user, or one agent."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "memos_user_123", "page": 1, "size": 10}]})
+
+    user_id: UserId | None = None
+    agent_id: AgentId | None = None
+    page: Count = 1
+    """From 1."""
+    size: Count = 10
+    """At most so many of each kind; 50 at most."""
+    include_preference: Flag = True
+    include_tool_memory: Flag = True
+    include_memory_view: Annotated[list[MemoryView] | None, BeforeValidator(check_views)] = None
+    """Which kinds come back; absent: all, but for those that the include_ fields turn off."""
+    filter: FilterBody = None
+    """What memories must meet to be listed."""
+    status: Status = MemoryStatus.ACTIVATED
+    """Not of the hosted platform: `archived` lists what was archived or superseded instead."""
+
+    @field_validator("page")
+    @classmethod
+    def _is_a_page(cls, page: int) -> int:
+        if not 1 <= page <= MAX_PAGE:
+            raise InvalidRequestError(f"page must be from 1 to {MAX_PAGE}.")
+        return page
+
+    @field_validator("size")
+    @classmethod
+    def _within_limit(cls, size: int) -> int:
+        if not 1 <= size <= MAX_SIZE:
+            raise InvalidRequestError(f"size must be from 1 to {MAX_SIZE}.")
+        return size
+
+    @model_validator(mode="after")
+    def _has_an_owner(self) -> Self:
+        if self.user_id is None and self.agent_id is None:
+            raise MissingFieldError("user_id is required (or agent_id).")
+        return self
+
+    @property
+    def kinds(self) -> frozenset[MemoryKind]:
+        """The kinds of memory asked for."""
+        if self.include_memory_view is not None:
+            return kinds_of(self.include_memory_view)
+        off = {MemoryView.PREFERENCE: self.include_preference, MemoryView.TOOL_MEMORY: self.include_tool_memory}
+        return kinds_of(view for view in MemoryView if off.get(view, True))
+
+
+class GetMemoryData(MemoryLists):
+    """A page of each list, the newest memories first."""
+
+    total: int
+    """How many memories the kind with the most of them has."""
+    size: int
+    current: int
+    """The page."""
+    pages: int
+
+
+class UpdateMemoryRequest(RequestModel):
+    """What is to change of a memory; what is left out stays."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"memory_id": "8b5f1b0e-9a39-4d3a-8f57-3f4d6a4c2f10", "content": "The user moved to Kunming."}]
+        }
+    )
+
+    memory_id: str
+    content: str | None = None
+    title: str | None = None
+    """At most 200 characters."""
+    status: Status | None = None
+    """`archived` keeps a memory from being recalled, `activated` brings it back."""
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.memory_id.strip():
+            raise MissingFieldError("memory_id must not be empty.")
+        for name, text in (("content", self.content), ("title", self.title)):
+            if text is not None and not text.strip():
+                raise MissingFieldError(f"{name} must not be empty.")
+        if self.content is None and self.title is None and self.status is None:
+            raise MissingFieldError("One of content, title and status is required.")
+        if self.title is not None and len(self.title) > MAX_TITLE_CHARACTERS:
+            raise InvalidRequestError(
+                f"title must be at most {MAX_TITLE_CHARACTERS} characters; it has {len(self.title)}."
+            )
+        return self
+
+
+class SuccessData(BaseModel):
+    """It was done."""
+
+    success: bool = True
