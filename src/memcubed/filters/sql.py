@@ -41,6 +41,15 @@ _OPERATORS: Final[Mapping[Comparison, LiteralString]] = {
     Comparison.AT_MOST: "<=",
     Comparison.AT_LEAST: ">=",
 }
+# Migration 0014 says why, and what the marks are.
+_MARKS: Final[Mapping[str, LiteralString]] = {
+    "business_type": "business_type_mark",
+    "biz_id": "biz_id_mark",
+    "scene": "scene_mark",
+    "custom_status": "custom_status_mark",
+}
+_LIST_MARK: Final = "[]"
+_MARK_CHARACTERS: Final = 64
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -98,7 +107,7 @@ class _Writer:
             case InfoIs(name, values):
                 # of a list, @> asks whether it has the value; of anything else, whether it is the value
                 wanted = self._bind([json.dumps(value) for value in values], "jsonb[]")
-                return f"{self._info(name)} @> ANY({wanted})"
+                return f"{self._mark(name, values)}{self._info(name)} @> ANY({wanted})"
             case InfoCompares(name, comparison, than):
                 info, number = self._info(name), self._bind(repr(than), "numeric")
                 return (
@@ -126,6 +135,13 @@ class _Writer:
 
     def _info(self, name: str) -> LiteralString:
         return f"({self.of}info -> {self._bind(name, 'text')})"
+
+    def _mark(self, name: str, values: Sequence[object]) -> LiteralString:
+        """A condition that an index can look up and that holds wherever the exact one does."""
+        if name not in _MARKS or not all(isinstance(value, str) for value in values):
+            return ""
+        marks = {f"={value}"[: _MARK_CHARACTERS + 1] for value in values}
+        return f"{self.of}{_MARKS[name]} = ANY({self._bind([_LIST_MARK, *sorted(marks)], 'text[]')}) AND "
 
     def _bind(self, value: object, type_: LiteralString) -> LiteralString:
         name = f"{self.prefix}_{len(self.parameters)}"

@@ -41,6 +41,16 @@ def _part_of_memory() -> tuple[Column[Any], Column[Any], ForeignKeyConstraint]:
     )
 
 
+def _marks(*fields: str) -> list[Column[Any] | Index]:
+    """Beginnings of fields of `info` that a trigger writes, for filters to look up by index."""
+    columns: list[Column[Any] | Index] = [Column(f"{field}_mark", Text) for field in fields]
+    indexes = [
+        Index(f"memories_{field}_idx", "cube_id", f"{field}_mark", postgresql_where=text(f"{field}_mark IS NOT NULL"))
+        for field in fields
+    ]
+    return columns + indexes
+
+
 projects = Table(
     "projects",
     metadata,
@@ -183,6 +193,7 @@ memories = Table(
     Column("memory_time", _time),
     Column("created_at", _time, nullable=False),
     Column("updated_at", _time, nullable=False),
+    *_marks("business_type", "biz_id", "scene", "custom_status"),
     Index("memories_fingerprint_idx", "cube_id", "fingerprint"),
     Index("memories_task_id_idx", "task_id"),
     Index("memories_id_idx", "id"),
