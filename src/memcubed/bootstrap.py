@@ -35,6 +35,7 @@ from memcubed.production.jobs import (
     register_share_job,
     rescue_stalled_jobs,
 )
+from memcubed.production.joined import JoinedExtractor
 from memcubed.production.llm import LlmExtractor
 from memcubed.production.local import LocalExtractor
 from memcubed.production.model import Extractor
@@ -43,6 +44,7 @@ from memcubed.production.routes import preview_routes, task_routes
 from memcubed.production.service import ProductionService
 from memcubed.production.shares import ShareService
 from memcubed.production.tasks import TaskKind, TaskService
+from memcubed.production.tools import ToolReader
 from memcubed.profiles.llm_filling import LlmFiller
 from memcubed.profiles.local_filling import LocalFiller
 from memcubed.profiles.routes import profile_routes
@@ -137,12 +139,13 @@ def create_fetcher(settings: Settings) -> Fetcher:
 
 
 def create_extractor(settings: Settings, model: LanguageModel | None) -> Extractor:
-    """The LLM extractor when there is a model, else the local one."""
-    if model is None:
-        return LocalExtractor()
-    return LlmExtractor(
-        model, window_tokens=settings.llm_window_tokens, max_answer_tokens=settings.llm_max_answer_tokens
-    )
+    """The LLM extractor when there is a model, else the local one; beside either the readers of other kinds."""
+    extractor: Extractor = LocalExtractor()
+    if model is not None:
+        extractor = LlmExtractor(
+            model, window_tokens=settings.llm_window_tokens, max_answer_tokens=settings.llm_max_answer_tokens
+        )
+    return JoinedExtractor(extractor, [ToolReader(model)])
 
 
 def create_parser(settings: Settings) -> DocumentParser:

@@ -9,7 +9,15 @@ from pydantic import BaseModel
 
 from memcubed.errors import ConfigurationError, MemcubedError, ProviderError
 from memcubed.memories.requests import GetMemoryData, GetMemoryRequest, SuccessData, UpdateMemoryRequest
-from memcubed.memories.schemas import MemoryDetail, PreferenceDetail, ProfileDetail, SourceDetail, VersionDetail
+from memcubed.memories.schemas import (
+    MemoryDetail,
+    PreferenceDetail,
+    ProfileDetail,
+    SourceDetail,
+    ToolMemoryDetail,
+    ToolUse,
+    VersionDetail,
+)
 from memcubed.messages.schemas import AddMessageData, AddMessageRequest, GetMessageData, GetMessageRequest, MessageIn
 from memcubed.production.schemas import (
     ExtractedMemory,
@@ -44,6 +52,8 @@ MODELS: tuple[type[BaseModel], ...] = (
     MemoryDetail,
     PreferenceDetail,
     SourceDetail,
+    ToolMemoryDetail,
+    ToolUse,
     GetMessageRequest,
     GetMessageData,
     GetMemoryRequest,

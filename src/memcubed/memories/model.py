@@ -34,6 +34,11 @@ class MemoryKind(StrEnum):
         return self in {MemoryKind.EXPLICIT_PREFERENCE, MemoryKind.IMPLICIT_PREFERENCE}
 
     @property
+    def is_tool_memory(self) -> bool:
+        """Whether it is answered under `tool_memory_detail_list`."""
+        return self in {MemoryKind.TOOL_SCHEMA, MemoryKind.TOOL_TRAJECTORY}
+
+    @property
     def view(self) -> "MemoryView":
         """The view that it comes under."""
         return next(view for view in MemoryView if self in view.kinds)
@@ -189,6 +194,8 @@ class NewMemory:
     context_text: str = ""
     details: Mapping[str, JsonValue] = field(default_factory=dict)
     """What the memory's kind has beyond text: `memories.schemas` has a shape for each kind."""
+    identity: str | None = None
+    """What it is about, when that is not its whole value."""
     weight: float = 1.0
     """More than 1 for what corrects others: recall prefers it."""
     speaker: str | None = None

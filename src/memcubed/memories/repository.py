@@ -96,7 +96,7 @@ class MemoryRepository:
             "app_id": provenance.app_id,
             "agent_id": provenance.agent_id,
             "extractor": extractor,
-            "fingerprint": fingerprint(memory.kind, memory.value),
+            "fingerprint": fingerprint(memory.kind, memory.identity or memory.value),
             "told_at": memory.told_at,
             "memory_time": memory.memory_time,
             "created_at": now,

@@ -93,10 +93,10 @@ class PreferenceDetail(_Detail):
 
 
 class ToolUse(BaseModel):
-    """How calls of a tool went. `success_rate` is from 0 to 1."""
+    """How calls of a tool went. `error_type` is empty after a success; `success_rate` is from 0 to 1."""
 
     used_tool: str
-    error_type: str | None = None
+    error_type: str = ""
     success_rate: float
     tool_experience: str = ""
 

@@ -22,6 +22,8 @@ from memcubed.memories.model import (
 from memcubed.memories.reading import MemoryReader
 from memcubed.memories.repository import MemoryRepository, list_cubes_to_embed
 from memcubed.memories.rewriting import Rewrite
+from memcubed.memories.tool_history import told_again, tools_of, with_rates
+from memcubed.memories.tool_repository import ToolMemoryRepository
 from memcubed.messages.model import Turn
 from memcubed.providers.embeddings import Embedder, Vector
 from memcubed.store.cubes import Cube
@@ -56,12 +58,16 @@ class MemoryService:
     ) -> Counter[MemoryKind]:
         """Store what was extracted from a task's messages in place of their raw turns; how many of each kind.
 
-        What the cube holds already is not added again: it gains the new messages as sources.
+        What the cube holds already is not added again: it gains the new messages as sources. Of tool memories with
+        the same identity the newest replaces the others, and their calls count together.
         """
         repository = self._repository(connection, project_id, cube_id)
         now = self._clock()
         by_fingerprint: dict[str, NewMemory] = {}
+        tools = [memory for memory in new if memory.kind.is_tool_memory]
         for memory in new:
+            if memory.kind.is_tool_memory:
+                continue
             mark = fingerprint(memory.kind, memory.value)
             twin = by_fingerprint.get(mark)
             if twin is not None:
@@ -74,6 +80,9 @@ class MemoryService:
         added = [memory for mark, memory in by_fingerprint.items() if mark not in held]
         space = self._embedder.space if any(memory.vector is not None for memory in added) else None
         await repository.add(added, provenance, space=space, extractor=extractor, now=now)
+        if tools:
+            history = ToolMemoryRepository(connection, project_id, cube_id)
+            added += await self._settle_tools(repository, history, tools, provenance, extractor)
         if provenance.task_id is not None:
             await repository.archive_coarse(provenance.task_id, now)
         return Counter(memory.kind for memory in added)
@@ -144,6 +153,36 @@ class MemoryService:
         """Delete memories of a cube for good; those that do not exist are no matter."""
         if memory_ids:
             await self._repository(connection, project_id, cube_id).delete(memory_ids)
+
+    async def _settle_tools(
+        self,
+        repository: MemoryRepository,
+        history: ToolMemoryRepository,
+        new: Sequence[NewMemory],
+        provenance: Provenance,
+        extractor: str,
+    ) -> list[NewMemory]:
+        """Store tool memories, and bring the success rates of their tools up to date; those that say something new."""
+        now = self._clock()
+        by_mark = {fingerprint(memory.kind, memory.identity or memory.value): memory for memory in new}
+        held = await history.find_held(list(by_mark))
+        again = {mark: told_again(by_mark[mark].details, old.details) for mark, old in held.items()}
+        same = {mark: old for mark, old in held.items() if old.value == by_mark[mark].value}
+        await repository.add_sources([(old.id, id_) for mark, old in same.items() for id_ in by_mark[mark].source_ids])
+        await history.set_details({old.id: again[mark] for mark, old in same.items()})
+        fresh = {
+            mark: replace(memory, details=again.get(mark, memory.details))
+            for mark, memory in by_mark.items()
+            if mark not in same
+        }
+        added = list(fresh.values())
+        space = self._embedder.space if any(memory.vector is not None for memory in added) else None
+        ids = await repository.add(added, provenance, space=space, extractor=extractor, now=now)
+        replaced = [(held[mark].id, id_) for mark, id_ in zip(fresh, ids, strict=True) if mark in held]
+        await history.supersede(replaced, now)
+        tools = frozenset(tool for memory in new for tool in tools_of(memory.details))
+        await history.set_details(with_rates(await history.list_of(tools)))
+        return added
 
     async def list_nearest(
         self, connection: AsyncConnection, project_id: UUID, cube_id: UUID, vector: Vector, limit: int

@@ -1,6 +1,5 @@
 """From a message as it was sent to the text that production and recall read."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -12,6 +11,7 @@ from memcubed.errors import InputTooLongError, RequestTooLargeError
 from memcubed.language.tokens import estimate_tokens
 from memcubed.messages.model import Turn
 from memcubed.messages.schemas import MessageIn
+from memcubed.messages.tool_use import read_calls, tool_fields
 
 _SHOWN_INSTEAD: Final = {"image_url": "[image]", "file": "[file]"}
 
@@ -25,7 +25,9 @@ def read_turns(messages: list[MessageIn], *, zone: ZoneInfo, now: datetime) -> l
             if message.chat_time is None
             else parse_time(message.chat_time, f"messages[{index}].chat_time", zone=zone, now=now)
         )
-        turns.append(Turn(uuid4(), message.role, read_text(message), chat_time, message.role_name or message.role_id))
+        speaker = message.role_name or message.role_id
+        tools = tool_fields(message.role, message.model_dump())
+        turns.append(Turn(uuid4(), message.role, read_text(message), chat_time, speaker, **tools))
     return turns
 
 
@@ -56,10 +58,5 @@ def read_text(message: MessageIn) -> str:
         for part in message.content or []:
             kind = str(part.get("type"))
             lines.append(str(part.get("text", "")) if kind == "text" else _SHOWN_INSTEAD.get(kind, ""))
-    for call in message.tool_calls or []:
-        function = call.get("function")
-        if isinstance(function, dict):
-            arguments = function.get("arguments", "")
-            shown = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-            lines.append(f"{function.get('name', '')}({shown})")
+    lines += [call.text for call in read_calls(message.tool_calls)]
     return "\n".join(line for line in lines if line)

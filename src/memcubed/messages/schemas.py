@@ -57,7 +57,11 @@ class MessageIn(BaseModel):
     role_name: str | None = None
     """Who speaks, in a conversation of several."""
     tool_calls: list[dict[str, JsonValue]] | None = None
+    """Calls of tools that an assistant asks for, as in OpenAI's API."""
     tool_call_id: str | None = None
+    """On a tool's message: the call that it answers."""
+    tools: JsonValue = None
+    """Definitions of tools, as in OpenAI's API."""
 
 
 def check_messages(messages: object) -> object:
@@ -152,7 +156,9 @@ class AddMessageRequest(RequestModel):
     allow_public: Flag = False
     """Whether the project's public memory gains these memories as well."""
     allow_memory_view: Annotated[list[MemoryView] | None, BeforeValidator(check_views)] = None
-    """The kinds of memory to make; absent: facts and preferences."""
+    """The kinds of memory to make; absent: facts, preferences and tool memories."""
+    tools: JsonValue = None
+    """Not of the hosted platform: the tools that the assistant had, as in OpenAI's API."""
     async_mode: Flag = True
     """False: answer when extraction is done, or `running` when that takes too long."""
 

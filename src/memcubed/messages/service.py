@@ -20,6 +20,7 @@ from memcubed.messages.schemas import (
     GetMessageRequest,
     MessageDetail,
 )
+from memcubed.messages.tool_use import read_definitions
 from memcubed.production.tasks import TaskOptions, TaskService, TaskStatus
 from memcubed.projects.input_limit import InputLimit
 from memcubed.projects.model import Project
@@ -84,7 +85,8 @@ class MessageService:
             tags=tuple(request.tags),
             info=request.info,
             kinds=kinds_of(DEFAULT_VIEWS if request.allow_memory_view is None else request.allow_memory_view),
-            related_ids=(*_as_list(request.user_id), *agent_ids),
+            related_ids=tuple(dict.fromkeys((*_as_list(request.user_id), *agent_ids, *_role_ids(turns)))),
+            tools=read_definitions(request.tools),
         )
         payloads = [message.model_dump(mode="json", exclude_unset=True) for message in request.messages]
         async with self._database.transaction(project_id) as connection:
@@ -125,6 +127,10 @@ def _as_list(ids: str | list[str] | None) -> list[str]:
     if ids is None:
         return []
     return [ids] if isinstance(ids, str) else ids
+
+
+def _role_ids(turns: Sequence[Turn]) -> list[str]:
+    return [turn.role_id for turn in turns if turn.role_id is not None]
 
 
 def _body_hash(request: AddMessageRequest) -> str:

@@ -1,10 +1,13 @@
 """What an extractor is given and what it gives back."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
+
+from pydantic import JsonValue
 
 from memcubed.memories.model import KnownMemory, MemoryKind
 from memcubed.messages.model import Turn
@@ -30,6 +33,8 @@ class ExtractionRequest:
     known: tuple[KnownMemory, ...] = ()
     timezone: ZoneInfo = _UTC
     kinds: frozenset[MemoryKind] = STATED_KINDS
+    tools: tuple[str, ...] = ()
+    """Definitions of tools that came with the request, each as JSON text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class Draft:
     is believed. `memory_time` is when what it tells happened or will happen, aware UTC.
     `index_text` is what is embedded and indexed by words when that is not key and value; `context_text`, what stood
     around it in the conversation, is indexed by words alone.
+    `details` is what the kind has beyond text. `identity` is what the memory is about when that is not its whole value:
+    of memories of one kind with the same identity a cube keeps the newest.
     """
 
     kind: MemoryKind
@@ -53,6 +60,8 @@ class Draft:
     memory_time: datetime | None = None
     index_text: str | None = None
     context_text: str = ""
+    details: Mapping[str, JsonValue] = field(default_factory=dict)
+    identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memcubed.memories.model import MemoryKind
 from memcubed.messages.model import Role, Turn
+from memcubed.messages.tool_use import tool_fields
 from memcubed.store.tables import cubes, messages, task_shares, tasks
 
 
@@ -265,7 +267,7 @@ class TaskRepository:
             )
             .order_by(messages.c.position)
         )
-        return [Turn(row.id, Role(row.role), row.text, row.chat_time, row.speaker) for row in rows]
+        return [_turn(row) for row in rows]
 
     async def list_earlier_turns(self, cube_id: UUID, conversation_id: str, task_id: UUID, limit: int) -> list[Turn]:
         """The conversation's turns just before those of a task, in order."""
@@ -285,5 +287,10 @@ class TaskRepository:
             .order_by(messages.c.position.desc())
             .limit(limit)
         )
-        turns = [Turn(row.id, Role(row.role), row.text, row.chat_time, row.speaker) for row in rows]
+        turns = [_turn(row) for row in rows]
         return turns[::-1]
+
+
+def _turn(row: Row[Any]) -> Turn:
+    role = Role(row.role)
+    return Turn(row.id, role, row.text, row.chat_time, row.speaker, **tool_fields(role, row.payload))

@@ -13,7 +13,7 @@ from memcubed.memories.rewriting import index_text
 from memcubed.memories.service import MemoryService
 from memcubed.messages.model import Turn
 from memcubed.production.embedding import EmbeddingService
-from memcubed.production.model import STATED_KINDS, Draft, Extraction, ExtractionRequest, Extractor
+from memcubed.production.model import Draft, Extraction, ExtractionRequest, Extractor
 from memcubed.production.shares import Share, ShareService
 from memcubed.profiles.filling import Filling
 from memcubed.profiles.service import ProfileService
@@ -67,7 +67,8 @@ class ProductionService:
                 vocabulary=work.options.tags,
                 known=tuple(await self._known(project_id, cube_id, work.turns)),
                 timezone=timezone,
-                kinds=work.options.kinds & STATED_KINDS,
+                kinds=work.options.kinds,
+                tools=work.options.tools,
             )
         )
         fillings = []
@@ -151,6 +152,8 @@ def _new_memory(draft: Draft, text: str, vector: Vector | None, turns: Sequence[
         reasoning=draft.reasoning,
         confidence=draft.confidence,
         memory_time=draft.memory_time,
+        details=draft.details,
+        identity=draft.identity,
         vector=vector,
     )
 

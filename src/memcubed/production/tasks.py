@@ -52,6 +52,7 @@ class TaskOptions:
     kinds: frozenset[MemoryKind] = frozenset(MemoryKind)
     related_ids: tuple[str, ...] = ()
     task_kind: TaskKind = TaskKind.MESSAGES
+    tools: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, JsonValue]:
         """As it is stored with the task."""
@@ -64,13 +65,14 @@ class TaskOptions:
             "kinds": [kind.value for kind in sorted(self.kinds)],
             "related_ids": list(self.related_ids),
             "task_kind": self.task_kind.value,
+            "tools": list(self.tools),
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, JsonValue]) -> "TaskOptions":
         """The inverse of `to_json`."""
         tags, info, kinds = stored["tags"], stored["info"], stored["kinds"]
-        related_ids = stored.get("related_ids")
+        related_ids, tools = stored.get("related_ids"), stored.get("tools")
         app_id, agent_id = stored["app_id"], stored["agent_id"]
         return cls(
             conversation_id=str(stored["conversation_id"]),
@@ -81,6 +83,7 @@ class TaskOptions:
             kinds=frozenset(MemoryKind(str(kind)) for kind in kinds) if isinstance(kinds, list) else frozenset(),
             related_ids=tuple(str(id_) for id_ in related_ids) if isinstance(related_ids, list) else (),
             task_kind=TaskKind(str(stored.get("task_kind", TaskKind.MESSAGES))),
+            tools=tuple(str(tool) for tool in tools) if isinstance(tools, list) else (),
         )
 
 

@@ -101,7 +101,9 @@ def rank(found: Found, question: Question, weights: Weights, *, conversation_id:
 
 
 def is_assistants(candidate: Candidate) -> bool:
-    """Whether it tells only what the assistant said."""
+    """Whether it tells only what the assistant said; what a tool gave is more than that."""
+    if candidate.kind.is_tool_memory:
+        return False
     return bool(candidate.sources) and all(source.role is Role.ASSISTANT for source in candidate.sources)
 
 

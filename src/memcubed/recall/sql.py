@@ -13,9 +13,13 @@ docs/adr/0007 those of the two forms.
 from collections.abc import Sequence
 from typing import Final, LiteralString
 
-# Narrow rows, since they are joined, sorted and kept. Words only where a term of the query occurs.
+# Narrow rows, since they are joined, sorted and kept. Words only where a term of the query occurs. Only memories of one
+# strand are neighbours in a conversation: those of another kind were often made of the same words. 0 are facts,
+# 1 preferences.
 _SCORED: Final[LiteralString] = """
-    m.cube_id, m.id, m.sequence, m.conversation_id COLLATE "C" AS conversation_id, m.kind = 'fact' AS is_fact,
+    m.cube_id, m.id, m.sequence, m.conversation_id COLLATE "C" AS conversation_id,
+    CASE m.kind WHEN 'fact' THEN 0 WHEN 'explicit_preference' THEN 1 WHEN 'implicit_preference' THEN 1
+        WHEN 'tool_schema' THEN 2 WHEN 'tool_trajectory' THEN 2 WHEN 'event' THEN 3 ELSE 4 END AS strand,
     m.layer = 'WorkingMemory' AS is_raw, m.word_count, m.speaker, m.told_at,
     CASE WHEN m.words @@ %(tsquery)s::tsquery THEN m.words END AS words
 """
@@ -150,7 +154,7 @@ lexical AS (
     GROUP BY h.cube_id, h.id
 ),
 scored AS (
-    SELECT s.cube_id, s.id, s.sequence, s.conversation_id, s.is_fact, s.is_raw, s.follows, s.cosine,
+    SELECT s.cube_id, s.id, s.sequence, s.conversation_id, s.strand, s.is_raw, s.follows, s.cosine,
         coalesce(l.score, 0) AS lexical,
         %(vector_weight)s * (coalesce(s.cosine, %(vector_shift)s) - %(vector_shift)s)
             + %(lexical_weight)s * coalesce(l.score, 0) AS own
@@ -161,10 +165,10 @@ placed AS (
         -- candidates of a large cube that are not known to follow one another count as far apart
         sum(CASE WHEN follows THEN 1 ELSE 3 END) OVER (near ROWS UNBOUNDED PRECEDING) AS place
     FROM scored s
-    WINDOW near AS (PARTITION BY cube_id, conversation_id, is_fact ORDER BY sequence)
+    WINDOW near AS (PARTITION BY cube_id, conversation_id, strand ORDER BY sequence)
 ),
 ranked AS MATERIALIZED (
-    SELECT cube_id, id, sequence, is_raw, cosine, lexical, own, place,
+    SELECT cube_id, id, sequence, strand, is_raw, cosine, lexical, own, place,
         %(next_weight)s * (
             CASE WHEN place - lag(place) OVER near = 1 THEN lag(lift) OVER near ELSE 0 END
             + CASE WHEN lead(place) OVER near - place = 1 THEN lead(lift) OVER near ELSE 0 END
@@ -174,11 +178,16 @@ ranked AS MATERIALIZED (
             + CASE WHEN lead(place, 2) OVER near - place = 2 THEN lead(lift, 2) OVER near ELSE 0 END
         ) AS around
     FROM placed
-    WINDOW near AS (PARTITION BY cube_id, conversation_id, is_fact ORDER BY sequence)
+    WINDOW near AS (PARTITION BY cube_id, conversation_id, strand ORDER BY sequence)
 ),
 chosen AS (
     (
         SELECT cube_id, id, cosine, lexical, around, place FROM ranked WHERE cosine IS NOT NULL OR lexical > 0
+        ORDER BY own + around DESC LIMIT %(limit)s
+    ) UNION (
+        -- kinds of which there are few, which many facts would leave no room
+        SELECT cube_id, id, cosine, lexical, around, place FROM ranked
+        WHERE (cosine IS NOT NULL OR lexical > 0) AND strand > 1
         ORDER BY own + around DESC LIMIT %(limit)s
     ) UNION (
         SELECT cube_id, id, cosine, lexical, around, place FROM ranked WHERE cosine IS NULL AND is_raw

@@ -1,6 +1,6 @@
 """The form of the extracting model's answer."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
@@ -15,6 +15,9 @@ MAX_REASONING = 240
 MAX_TAGS = 4
 MAX_TAG = 24
 MAX_SOURCES = 8
+
+# STATED_KINDS, as a type
+ExtractedKind = Literal[MemoryKind.FACT, MemoryKind.EXPLICIT_PREFERENCE, MemoryKind.IMPLICIT_PREFERENCE]
 
 _KINDS = {
     "facts": MemoryKind.FACT,
@@ -62,7 +65,7 @@ class ProposedMemory(BaseModel):
     """One memory as the model proposes it. Evidence comes first, so that what is stated follows from it."""
 
     sources: _Texts = _list_field(MAX_SOURCES, 8)
-    kind: Annotated[MemoryKind, BeforeValidator(_kind)] = MemoryKind.FACT
+    kind: Annotated[ExtractedKind, BeforeValidator(_kind)] = MemoryKind.FACT
     key: _Text = _text_field(MAX_KEY, default="")
     value: _Text = _text_field(MAX_VALUE)
     reasoning: _Text = _text_field(MAX_REASONING, default="")

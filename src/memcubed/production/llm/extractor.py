@@ -15,7 +15,7 @@ from memcubed.production.llm.prompt import label_turns, load_prompt, render_data
 from memcubed.production.llm.review import DropReason, review
 from memcubed.production.llm.small_talk import has_something_to_read
 from memcubed.production.llm.windows import Window, cut_windows, halve
-from memcubed.production.model import Draft, Extraction, ExtractionRequest, Usage
+from memcubed.production.model import STATED_KINDS, Draft, Extraction, ExtractionRequest, Usage
 from memcubed.providers.llm.protocol import LanguageModel, TooLongForModelError
 from memcubed.providers.llm.untrusted import new_nonce
 
@@ -67,6 +67,8 @@ class LlmExtractor:
 
     async def extract(self, request: ExtractionRequest) -> Extraction:
         """Read the request's turns once."""
+        if not request.kinds & STATED_KINDS:
+            return Extraction((), "neither facts nor preferences were asked for")
         if not any(turn.role is Role.USER for turn in request.turns):
             return Extraction((), "no user says anything in these messages")
         if not has_something_to_read(request.turns):

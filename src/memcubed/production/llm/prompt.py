@@ -102,7 +102,6 @@ def _describe(turn: Turn, request: ExtractionRequest, language: Language) -> Map
     return described
 
 
-_KIND_NAMES = {kind: kind.value for kind in MemoryKind}
 # The rules that small models forget over a long prompt stand at its end once more.
 _TASK = {
     Language.ZH: (
@@ -119,7 +118,8 @@ _TASK = {
 def _task(request: ExtractionRequest, language: Language) -> str:
     chinese = language is Language.ZH
     task = _TASK[language]
-    if request.kinds != STATED_KINDS:
-        names = ", ".join(_KIND_NAMES[kind] for kind in MemoryKind if kind in request.kinds)
+    wanted = request.kinds & STATED_KINDS
+    if wanted != STATED_KINDS:
+        names = ", ".join(kind.value for kind in MemoryKind if kind in wanted)
         task += f"只要这些 kind：{names}。" if chinese else f" Only of these kinds: {names}."
     return task

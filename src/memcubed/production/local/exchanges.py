@@ -72,7 +72,9 @@ def _said(turn: Turn) -> str:
         case Role.USER:
             return without_taken_back(text)
         case Role.ASSISTANT:
-            return without_calls(text)
+            for call in turn.tool_calls:
+                text = text.replace(printable(call.text).strip(), "")
+            return without_calls(text.strip())
         case _:
             return ""
 
