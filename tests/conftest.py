@@ -96,6 +96,16 @@ async def client(api: Api) -> Client:
 @pytest.fixture
 def start(databases: Databases) -> StartService:
     """Start a service of this test's own, on a database of its own unless one is given."""
+    return _starting(databases)
+
+
+@pytest.fixture(scope="module")
+def start_module(databases: Databases) -> StartService:
+    """The same, for a service that the tests of a module share."""
+    return _starting(databases)
+
+
+def _starting(databases: Databases) -> StartService:
 
     @asynccontextmanager
     async def start_service(

@@ -15,6 +15,8 @@ from procrastinate.exceptions import ConnectorException
 from prometheus_client import CollectorRegistry
 
 from memcubed import embedded
+from memcubed.chat.routes import chat_routes
+from memcubed.chat.service import ChatService
 from memcubed.clock import utc_now
 from memcubed.documents import DocumentParser, ParserLimits
 from memcubed.documents.fetch import Fetcher
@@ -362,6 +364,15 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         if reranker is None
         else Reranking(reranker, service.registry, timeout_seconds=settings.rerank_timeout_seconds),
     )
+    chats = ChatService(
+        service.model,
+        recall,
+        messages,
+        service.input_limit,
+        utc_now,
+        max_tokens=settings.chat_max_tokens,
+        other_models=frozenset(name.strip() for name in settings.chat_models.split(",") if name.strip()),
+    )
     gate = Gate(FailedKeys(settings.failed_keys_per_minute), service.refusals)
     authenticate = TokenAuthentication(service.projects, gate, service.refusals, service.registry, base_path=BASE_PATH)
 
@@ -398,6 +409,7 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
             task_routes(service.tasks, authenticate),
             preview_routes(previews, authenticate),
             recall_routes(recall, reranks, authenticate),
+            chat_routes(chats, authenticate),
             profile_routes(service.profiles, authenticate),
             memory_routes(library, authenticate),
         ],

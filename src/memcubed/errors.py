@@ -202,10 +202,17 @@ class FetchError(MemcubedError):
 
 
 class ServiceUnavailableError(MemcubedError):
-    """The database, or something else this request needs, does not answer; trying again later can succeed."""
+    """The database, or something else this request needs, does not answer; trying again later can succeed.
+
+    `retry_after` is in how many seconds.
+    """
 
     code = 50004
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, message: str, *, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class SearchUnavailableError(ServiceUnavailableError):

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     query_max_tokens: int = Field(default=40_000, gt=0, description="Token limit of one search query.")
     memory_max_tokens: int = Field(default=8_000, gt=0, description="Token limit of content in update/memory.")
     extract_max_tokens: int = Field(default=8_000, gt=0, description="Token limit of one extract/memory call.")
+    chat_max_tokens: int = Field(
+        default=8_000, gt=0, description="Token limit of query and system_prompt of one chat call."
+    )
     rerank_max_tokens: int = Field(default=40_000, gt=0, description="Token limit of one rerank call.")
     rerank_max_documents: int = Field(default=1000, gt=0, description="Most documents of one rerank call.")
     requests_per_second: float = Field(
@@ -82,7 +85,11 @@ class Settings(BaseSettings):
         description="Its model's name; the LLM extractor runs when this is set.",
     )
     llm_timeout_seconds: float = Field(default=120.0, gt=0, description="Time limit of one call to the model.")
+    llm_stream_seconds: float = Field(default=600.0, gt=0, description="Time limit of one streamed chat answer.")
     llm_concurrency: int = Field(default=4, ge=1, description="Calls to the model at once from one process.")
+    chat_models: str = Field(
+        default="", description="Other models of the endpoint that chat's model_name may name, with commas between."
+    )
     llm_window_tokens: int = Field(
         default=3000, ge=200, description="A longer conversation is cut at turns into windows of this many tokens."
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from memcubed.chat.schemas import ChatData, ChatEvent, ChatRequest
 from memcubed.errors import ConfigurationError, MemcubedError, ProviderError
 from memcubed.memories.requests import GetMemoryData, GetMemoryRequest, SuccessData, UpdateMemoryRequest
 from memcubed.memories.schemas import (
@@ -79,6 +80,9 @@ MODELS: tuple[type[BaseModel], ...] = (
     EditProfileRequest,
     ProfileRequest,
     ProfileData,
+    ChatRequest,
+    ChatData,
+    ChatEvent,
 )
 
 

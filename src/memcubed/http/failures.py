@@ -38,9 +38,7 @@ def install_failures(app: FastAPI) -> None:
 def failure(error: MemcubedError) -> JSONResponse:
     """The answer for an error."""
     headers = {"WWW-Authenticate": "Token"} if error.status is HTTPStatus.UNAUTHORIZED else {}
-    if error.status is HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = "1"
-    elif isinstance(error, RateLimitedError):
+    if isinstance(error, RateLimitedError | ServiceUnavailableError):
         headers["Retry-After"] = str(error.retry_after)
     return JSONResponse(
         {"code": error.code, "message": error.message, "data": None}, status_code=error.status, headers=headers

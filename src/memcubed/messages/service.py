@@ -4,14 +4,14 @@ import hashlib
 import json
 from collections.abc import Sequence
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from memcubed.clock import Clock, epoch_milliseconds
 from memcubed.memories.model import Provenance
 from memcubed.memories.service import MemoryService
 from memcubed.memories.views import DEFAULT_VIEWS, kinds_of
-from memcubed.messages.model import Turn
-from memcubed.messages.reading import check_length, read_turns
+from memcubed.messages.model import Role, Turn
+from memcubed.messages.reading import check_length, read_text, read_turns
 from memcubed.messages.repository import MessageRepository, StoredMessage
 from memcubed.messages.schemas import (
     AddMessageData,
@@ -19,6 +19,7 @@ from memcubed.messages.schemas import (
     GetMessageData,
     GetMessageRequest,
     MessageDetail,
+    MessageIn,
 )
 from memcubed.messages.tool_use import read_definitions
 from memcubed.production.tasks import TaskOptions, TaskService, TaskStatus
@@ -63,6 +64,21 @@ class MessageService:
         elif not is_new:
             status = (await self._tasks.get(project.id, task_id)).status
         return AddMessageData(success=status is not TaskStatus.FAILED, task_id=str(task_id), status=status)
+
+    async def add_answered(self, project: Project, request: AddMessageRequest) -> None:
+        """Store an exchange that this service answered, as `add` does.
+
+        Its query was counted when it came, so no limit stands in the way of keeping it. Two equal exchanges are two.
+        """
+        turns = read_turns(request.messages, zone=project.timezone, now=self._clock())
+        await self._store(project.id, request, turns, f"answered {uuid4()}")
+
+    async def list_texts(self, project: Project, request: GetMessageRequest) -> list[tuple[str, Role, str]]:
+        """The id, role and text of each message that `list_newest` gives."""
+        newest = (await self.list_newest(project, request)).message_detail_list
+        return [
+            (message.id, message.role, read_text(MessageIn.model_validate(message.model_dump()))) for message in newest
+        ]
 
     async def list_newest(self, project: Project, request: GetMessageRequest) -> GetMessageData:
         """The newest messages of a user's conversation, as they were sent, oldest first."""

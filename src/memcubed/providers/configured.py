@@ -46,6 +46,7 @@ def create_model(settings: Settings) -> LanguageModel | None:
         api_key=None if key is None else key.get_secret_value(),
         model=settings.llm_model,
         timeout=settings.llm_timeout_seconds,
+        stream_timeout=settings.llm_stream_seconds,
         max_concurrency=settings.llm_concurrency,
     )
 

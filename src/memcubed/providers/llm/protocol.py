@@ -1,6 +1,6 @@
 """What every language model provider offers."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
@@ -108,10 +108,12 @@ class LanguageModel(Protocol):
         """
         ...
 
-    def stream_text(self, messages: Sequence[ChatMessage], options: ChatOptions) -> AsyncIterator[TextDelta | TextEnd]:
+    def stream_text(
+        self, messages: Sequence[ChatMessage], options: ChatOptions
+    ) -> AsyncGenerator[TextDelta | TextEnd, None]:
         """Answer a chat piece by piece; a TextEnd is the last item.
 
-        Closing the iterator before (`aclose`), or cancelling the task that waits for it, closes the connection, so
+        Closing it before (`aclose`), or cancelling the task that waits for it, closes the connection, so
         that the endpoint stops. Raises ProviderError at any item, TooLongForModelError before the first.
         """
         ...

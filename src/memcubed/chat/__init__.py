@@ -1,0 +1,1 @@
+"""Chat: a question answered by the language model from what is remembered."""
