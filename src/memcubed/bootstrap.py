@@ -27,8 +27,11 @@ from memcubed.http.health import Running, health_routes
 from memcubed.memories.library import MemoryLibrary
 from memcubed.memories.routes import memory_routes
 from memcubed.memories.service import MemoryService
+from memcubed.messages.attachments import FileLimits
 from memcubed.messages.routes import message_routes
 from memcubed.messages.service import MessageService
+from memcubed.production.attachments.reader import AttachmentReader
+from memcubed.production.attachments.service import AttachmentService
 from memcubed.production.embedding import EmbeddingService
 from memcubed.production.jobs import (
     RUN_SHARE,
@@ -63,6 +66,7 @@ from memcubed.providers.configured import (
     create_model,
     create_reranker,
     create_rewriting_model,
+    create_vision_model,
 )
 from memcubed.providers.embeddings import Embedder
 from memcubed.providers.llm.protocol import LanguageModel
@@ -196,8 +200,21 @@ class Service:
         embedding = EmbeddingService(self.database, self.memories, self.embedder)
         filler = LocalFiller() if self.model is None else LlmFiller(self.model)
         self.profiles = ProfileService(self.database, self.memories, filler, self.jobs.enqueue_embedding, utc_now)
+        self.vision = create_vision_model(settings)
+        attachments = AttachmentService(
+            self.database,
+            AttachmentReader(self.fetcher, self.documents, self.vision, file_bytes=settings.document_max_bytes),
+            total_bytes=settings.files_max_bytes,
+        )
         production = ProductionService(
-            self.database, shares, self.memories, embedding, self.embedder, self.extractor, self.profiles
+            self.database,
+            shares,
+            self.memories,
+            embedding,
+            self.embedder,
+            self.extractor,
+            self.profiles,
+            attachments,
         )
         backoff = Backoff(attempts=settings.task_attempts, first_wait_seconds=settings.task_backoff_seconds)
         register_share_job(self.queue, RUN_SHARE, production.run_share, shares, self.projects, self.jobs, backoff)
@@ -223,8 +240,9 @@ class Service:
             await _cancelled(self._watch)
         await self.queue.close_async()
         await self.database.close()
-        if self.model is not None:
-            await self.model.close()
+        for model in (self.model, self.vision):
+            if model is not None:
+                await model.close()
 
     async def run_worker(self) -> None:
         """Start, and run jobs until SIGINT or SIGTERM."""
@@ -326,6 +344,11 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         service.tasks,
         service.input_limit,
         utc_now,
+        files=FileLimits(
+            count=settings.files_max_count,
+            file_bytes=settings.document_max_bytes,
+            total_bytes=settings.files_max_bytes,
+        ),
         max_tokens=settings.add_max_tokens,
         sync_wait_seconds=settings.sync_wait_seconds,
     )

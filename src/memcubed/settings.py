@@ -95,6 +95,14 @@ class Settings(BaseSettings):
     )
     llm_max_answer_tokens: int = Field(default=1500, ge=100, description="Answer tokens of one extraction call.")
 
+    vision_model: str | None = Field(
+        default=None, description="Model that describes images in messages; empty: images are not read."
+    )
+    vision_base_url: str | None = Field(default=None, description="Its OpenAI-compatible endpoint; empty: the LLM's.")
+    vision_api_key: SecretStr | None = Field(
+        default=None, description="Its key; empty: the LLM's, when the endpoint is the LLM's too."
+    )
+
     # Embeddings
     embedding_base_url: str | None = Field(
         default=None, description="OpenAI-compatible endpoint for embeddings; empty: the local model."
@@ -140,6 +148,8 @@ class Settings(BaseSettings):
         default=300, gt=0, description="Time limit of reading one document, in a process of its own."
     )
     document_memory_mb: int = Field(default=1000, ge=200, description="Memory limit of that process.")
+    files_max_bytes: int = Field(default=300_000_000, gt=0, description="Most bytes in all the files of a request.")
+    files_max_count: int = Field(default=20, gt=0, description="Most files in a request.")
 
     # Worker
     worker_concurrency: int = Field(default=4, ge=1, description="Jobs that one worker runs at once.")

@@ -69,6 +69,8 @@ def _decoded(text: str, field: str, max_bytes: int) -> bytes:
     if "=" in bare or padding == 3 or len(text) - len(bare) not in {0, padding}:  # noqa: PLR2004 - base64's groups of 4
         raise MalformedBase64Error(f"{field} is cut short or padded wrongly for base64.")
     content = binascii.a2b_base64(bare + "=" * padding)
+    if len(content) > max_bytes:
+        raise FileTooLargeError(f"{field} is larger than {max_bytes} bytes.")
     if not content:
         raise MalformedBase64Error(f"{field} holds no bytes.")
     return content

@@ -26,11 +26,12 @@ from memcubed.errors import (
 )
 from memcubed.memories.model import MemoryView
 from memcubed.memories.views import check_views
+from memcubed.messages.attachments import AttachmentKind, check_part
 from memcubed.messages.model import Role
 
 MAX_GROUP: Final = 20
 MAX_MESSAGES_ANSWERED: Final = 50
-_PART_TYPES: Final = ("text", "image_url", "file")
+_PART_TYPES: Final = ("text", *AttachmentKind)
 _README_CONVERSATION: Final[JsonDict] = {
     "user_id": "memos_user_123",
     "conversation_id": "0610",
@@ -118,7 +119,9 @@ def _check_part(part: object, path: str) -> None:
         raise MissingFieldError(f"{path}.type is required: {', '.join(_PART_TYPES)}.")
     if kind not in _PART_TYPES:
         raise UnsupportedTypeError(f"{path}.type must be one of {', '.join(_PART_TYPES)}.")
-    if kind == "text" and not isinstance(part.get("text"), str):
+    if kind != "text":
+        check_part(part, path)
+    elif not isinstance(part.get("text"), str):
         raise InvalidRequestError(f"{path}.text must be a string.")
 
 

@@ -1,5 +1,6 @@
 """Use cases around messages."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from memcubed.clock import Clock, epoch_milliseconds
 from memcubed.memories.model import Provenance
 from memcubed.memories.service import MemoryService
 from memcubed.memories.views import DEFAULT_VIEWS, kinds_of
+from memcubed.messages.attachments import FileLimits, check_attachments
 from memcubed.messages.model import Role, Turn
 from memcubed.messages.reading import check_length, read_text, read_turns
 from memcubed.messages.repository import MessageRepository, StoredMessage
@@ -42,6 +44,7 @@ class MessageService:
         input_limit: InputLimit,
         clock: Clock,
         *,
+        files: FileLimits,
         max_tokens: int,
         sync_wait_seconds: float,
     ) -> None:
@@ -50,13 +53,18 @@ class MessageService:
         self._tasks = tasks
         self._input_limit = input_limit
         self._clock = clock
+        self._files = files
         self._max_tokens = max_tokens
         self._sync_wait_seconds = sync_wait_seconds
 
     async def add(self, project: Project, request: AddMessageRequest, idempotency_key: str | None) -> AddMessageData:
         """Store the messages, make them recallable, and promise their extraction, in one transaction."""
         turns = read_turns(request.messages, zone=project.timezone, now=self._clock())
-        await self._input_limit.take(project.id, check_length(turns, self._max_tokens))
+        tokens = check_length(turns, self._max_tokens)
+        if request.has_attachments:
+            contents = [message.content for message in request.messages]
+            await asyncio.to_thread(check_attachments, contents, self._files)
+        await self._input_limit.take(project.id, tokens)
         task_id, is_new = await self._store(project.id, request, turns, idempotency_key)
         status = TaskStatus.RUNNING
         if not request.async_mode and not request.has_attachments:

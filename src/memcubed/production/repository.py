@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from memcubed.memories.model import MemoryKind
 from memcubed.messages.model import Role, Turn
 from memcubed.messages.tool_use import tool_fields
+from memcubed.production.attachments.repository import AttachmentRepository
 from memcubed.store.tables import cubes, messages, task_shares, tasks
 
 
@@ -211,6 +212,7 @@ class TaskRepository:
             )
             .values(finished_at=now, running_body_hash=None)
         )
+        await AttachmentRepository(self._connection, self._project_id).forget_readings(task_id)
 
     async def reopen_failed(self, task_id: UUID) -> list[UUID]:
         """Set the failed shares of a task back to their beginning; their cubes."""

@@ -49,7 +49,7 @@ class TaskData(BaseModel):
     memory_views: dict[MemoryView, ViewReceipt]
     """What was added, by kind; empty while the task is running."""
     reason: str | None
-    """What else was done, why nothing was added, or why the task failed or is being tried again."""
+    """What else was done, what was not read, why nothing was added, or why the task failed or is being tried again."""
 
     @classmethod
     def of(cls, task: Task) -> "TaskData":

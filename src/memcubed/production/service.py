@@ -1,6 +1,7 @@
 """Production: one task's messages become the memories of one cube."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from memcubed.memories.model import KnownMemory, MemoryKind, MemoryLayer, NewMem
 from memcubed.memories.rewriting import index_text
 from memcubed.memories.service import MemoryService
 from memcubed.messages.model import Turn
+from memcubed.production.attachments.service import AttachmentService
 from memcubed.production.embedding import EmbeddingService
 from memcubed.production.model import Draft, Extraction, ExtractionRequest, Extractor
 from memcubed.production.shares import Share, ShareService
@@ -24,8 +26,18 @@ KNOWN_MEMORIES: Final = 10
 """How many of the cube's nearest memories an extractor that reads them is shown."""
 
 _QUERY_CHARACTERS: Final = 2000
+_EMBEDDED_AT_ONCE: Final = 32
+"""The vectors of more pieces of attachments than this follow in a job of their own."""
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    new: Sequence[NewMemory]
+    extraction: Extraction
+    fillings: Sequence[Filling]
+    notes: Sequence[str]
 
 
 class ProductionService:
@@ -40,6 +52,7 @@ class ProductionService:
         embedder: Embedder,
         extractor: Extractor,
         profiles: ProfileService,
+        attachments: AttachmentService,
     ) -> None:
         self._database = database
         self._shares = shares
@@ -48,6 +61,7 @@ class ProductionService:
         self._embedder = embedder
         self._extractor = extractor
         self._profiles = profiles
+        self._attachments = attachments
 
     async def run_share(self, project_id: UUID, cube_id: UUID, task_id: UUID, timezone: ZoneInfo) -> bool:
         """Produce the memories of one share; safe to run again at any time.
@@ -60,6 +74,7 @@ class ProductionService:
             return True
         if self._extractor.uses_model:
             await self._embed_raw_turns(project_id, cube_id, task_id)
+        attached = await self._attachments.read_all(project_id, cube_id, task_id, work.options.kinds)
         extraction = await self._extractor.extract(
             ExtractionRequest(
                 turns=tuple(work.turns),
@@ -75,8 +90,9 @@ class ProductionService:
         if MemoryKind.PROFILE in work.options.kinds:
             fillings = await self._profiles.propose(project_id, cube_id, work.turns)
         new, are_embedded = await self._embed(extraction.drafts, work.turns)
-        await self._finish(work, new, extraction, fillings)
-        return are_embedded and not fillings
+        pieces, are_pieces_embedded = await self._embed_pieces(attached.memories)
+        await self._finish(work, _Outcome([*new, *pieces], extraction, fillings, attached.notes))
+        return are_embedded and are_pieces_embedded and not fillings
 
     async def _embed_raw_turns(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> None:
         try:
@@ -97,41 +113,46 @@ class ProductionService:
 
     async def _embed(self, drafts: Sequence[Draft], turns: Sequence[Turn]) -> tuple[list[NewMemory], bool]:
         texts = [draft.index_text or index_text(draft.key, draft.value) for draft in drafts]
-        vectors: Sequence[Vector | None]
-        try:
-            vectors = await self._embedder.embed_documents(texts)
-            are_embedded = True
-        except ProviderError as error:
-            log.warning("memories_not_embedded_yet", count=len(texts), reason=error.message)
-            vectors = [None] * len(texts)
-            are_embedded = False
+        vectors, are_embedded = await self._vectors(texts)
         new = [_new_memory(*parts, turns) for parts in zip(drafts, texts, vectors, strict=True)]
         return new, are_embedded
 
-    async def _finish(
-        self, share: Share, new: Sequence[NewMemory], extraction: Extraction, fillings: Sequence[Filling]
-    ) -> None:
+    async def _embed_pieces(self, pieces: Sequence[NewMemory]) -> tuple[list[NewMemory], bool]:
+        if len(pieces) > _EMBEDDED_AT_ONCE:
+            return list(pieces), False
+        vectors, are_embedded = await self._vectors([piece.index_text for piece in pieces])
+        return [replace(piece, vector=vector) for piece, vector in zip(pieces, vectors, strict=True)], are_embedded
+
+    async def _vectors(self, texts: Sequence[str]) -> tuple[Sequence[Vector | None], bool]:
+        try:
+            return await self._embedder.embed_documents(texts), True
+        except ProviderError as error:
+            log.warning("memories_not_embedded_yet", count=len(texts), reason=error.message)
+            return [None] * len(texts), False
+
+    async def _finish(self, share: Share, outcome: _Outcome) -> None:
         project_id, cube_id = share.project_id, share.cube_id
         async with self._database.transaction(project_id) as connection:
             if not await self._shares.lock(connection, share):
                 return  # another run of this job was faster, or the owner was deleted
             added: Mapping[MemoryKind, int] = await self._memories.settle(
-                connection, project_id, cube_id, new, share.provenance, extractor=self._extractor.name
+                connection, project_id, cube_id, outcome.new, share.provenance, extractor=self._extractor.name
             )
-            filled = await self._profiles.apply(connection, project_id, cube_id, fillings, share.task_id)
+            filled = await self._profiles.apply(connection, project_id, cube_id, outcome.fillings, share.task_id)
             if filled:
                 added = {**added, MemoryKind.PROFILE: filled}
             reason = None
             if not added:
-                reason = extraction.nothing_reason or "Everything said was remembered already."
-            await self._shares.complete(connection, share, memories=added, reason=reason)
+                reason = outcome.extraction.nothing_reason or "Everything said was remembered already."
+            note = "; ".join(outcome.notes) or None
+            await self._shares.complete(connection, share, memories=added, reason=reason, note=note)
         log.info(
             "share_completed",
             project_id=str(project_id),
             task_id=str(share.task_id),
             memories={kind.value: count for kind, count in added.items()},
-            input_tokens=extraction.usage.input_tokens,
-            output_tokens=extraction.usage.output_tokens,
+            input_tokens=outcome.extraction.usage.input_tokens,
+            output_tokens=outcome.extraction.usage.output_tokens,
         )
 
 

@@ -8,6 +8,7 @@ from memcubed.providers.embeddings.local import LocalEmbedder
 from memcubed.providers.embeddings.openai import Endpoint, OpenAIEmbedder
 from memcubed.providers.llm.openai_model import OpenAIModel
 from memcubed.providers.llm.protocol import LanguageModel
+from memcubed.providers.llm.vision import OpenAIVision, VisionModel
 from memcubed.providers.rerank import HttpReranker, RerankEndpoint, Reranker
 from memcubed.settings import Settings
 
@@ -47,6 +48,22 @@ def create_model(settings: Settings) -> LanguageModel | None:
         model=settings.llm_model,
         timeout=settings.llm_timeout_seconds,
         stream_timeout=settings.llm_stream_seconds,
+        max_concurrency=settings.llm_concurrency,
+    )
+
+
+def create_vision_model(settings: Settings) -> VisionModel | None:
+    """The vision model that the settings name, if any. A key goes only to the endpoint that it was given for."""
+    if settings.vision_model is None:
+        return None
+    key = settings.vision_api_key
+    if key is None and settings.vision_base_url is None:
+        key = settings.llm_api_key
+    return OpenAIVision(
+        base_url=settings.vision_base_url or settings.llm_base_url or OPENAI_BASE_URL,
+        api_key=None if key is None else key.get_secret_value(),
+        model=settings.vision_model,
+        timeout=settings.llm_timeout_seconds,
         max_concurrency=settings.llm_concurrency,
     )
 

@@ -157,6 +157,18 @@ messages = Table(
     Index("messages_task_id_idx", "task_id"),
 )
 
+message_readings = Table(
+    "message_readings",
+    metadata,
+    Column("cube_id", Uuid, primary_key=True),
+    Column("message_id", Uuid, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    Column("pieces", JSONB, nullable=False),
+    Column("failure", Text),
+    ForeignKeyConstraint(["cube_id", "message_id"], ["messages.cube_id", "messages.id"], ondelete="CASCADE"),
+)
+
 memories = Table(
     "memories",
     metadata,
