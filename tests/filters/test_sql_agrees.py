@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, select
 
+from memcubed.errors import InvalidRequestError
 from memcubed.filters import Condition, compile_condition, matching, parse_filter
 from memcubed.settings import sqlalchemy_url
 from memcubed.store.cubes import Cube, CubeKind
@@ -190,6 +191,31 @@ def test_whatever_the_filter(stored: Stored, body: dict[str, Any]) -> None:
     expected = {memory.id for memory in stored.held if matches(body, memory)}
     assert stored.by_driver(condition) == expected
     assert stored.by_alchemy(condition) == expected
+
+
+KEYS = st.sampled_from(
+    ("and", "or", "not", "user", "public", "agent_id", "related_id", "source_role", "tags", "create_time", "scene",
+     "gte", "contains", "", "info.", *HOSTILE)
+)  # fmt: skip
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from((*HOSTILE, "2025-12-10"))
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=250, deadline=None, derandomize=True)
+@given(body=st.dictionaries(KEYS, JSON, max_size=3))
+def test_whatever_is_sent_is_refused_or_runs(stored: Stored, body: dict[str, Any]) -> None:
+    try:
+        filters = parse_filter(body, zone=ZoneInfo("UTC"), now=START)
+    except InvalidRequestError:
+        return
+    for condition in filters.conditions.values():
+        assert stored.by_driver(condition) == stored.by_alchemy(condition)
 
 
 @pytest.mark.parametrize(

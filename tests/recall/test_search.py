@@ -174,3 +174,18 @@ async def test_vectors_that_are_all_the_same_do_no_harm(start: StartService) -> 
             client = await api.client()
             await client.finished((await client.add("I keep bees behind the barn."))["task_id"])
             assert any("bees" in value for value in await client.values("bees"))
+
+
+@pytest.mark.parametrize("name", ["memory", "prompt", "", None])
+async def test_every_context_format_gets_the_lists(told: Client, name: str | None) -> None:
+    found = await told.search("Lisbon", context_format=name)
+    assert set(found) == LISTS | {"preference_note"}
+    assert facts(found)
+
+
+async def test_a_context_format_is_a_name(told: Client) -> None:
+    answer = await told.send(
+        "/search/memory", {"query": "Lisbon", "user_id": "u", "context_format": {"name": "memory"}}
+    )
+    assert (answer.status, answer.code) == (400, 40000)
+    assert "context_format" in answer.message

@@ -55,6 +55,9 @@ class SearchRequest(RequestModel):
     filter: FilterBody = None
     """What memories must meet to be found: one condition for all, or one each for `user`, `agent`, `public` and
     `knowledgebase`."""
+    context_format: str = "memory"
+    """`memory`, which clients of the hosted platform send, is the answer described here. There is no other: the answer
+    to another name is the same."""
     arms: list[Arm] | None = None
     """Not of the hosted platform: use only these arms of recall, to see what each does; absent: all."""
     trace: Flag = False
