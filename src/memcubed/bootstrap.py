@@ -69,6 +69,7 @@ from memcubed.providers.configured import (
     create_vision_model,
 )
 from memcubed.providers.embeddings import Embedder
+from memcubed.providers.llm.metering import MeteredModel
 from memcubed.providers.llm.protocol import LanguageModel
 from memcubed.recall.calibrations import CalibrationService
 from memcubed.recall.model import Calibration
@@ -82,6 +83,9 @@ from memcubed.settings import Settings
 from memcubed.store.migrate import check, migrate
 from memcubed.store.queue import Backoff, create_queue
 from memcubed.store.session import UNAVAILABLE_ERRORS, Database
+from memcubed.store.slots import DatabaseSlots
+from memcubed.usage.jobs import attribute_job
+from memcubed.usage.service import UsageService
 
 _OTHER_CLIENTS: Final = (
     "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -174,11 +178,14 @@ class Service:
         self.settings = settings
         self._urls = urls
         self._watch: asyncio.Task[None] | None = None
+        self._writing: asyncio.Task[None] | None = None
         self.registry = CollectorRegistry()
         self.database = Database(urls.service, pool_size=settings.database_pool_size)
         self.queue = create_queue(urls.service)
-        self.embedder = create_embedder(settings) if embedder is None else embedder
-        self.model = create_model(settings)
+        self.usage = UsageService(self.database, self.registry, utc_now, daily_token_budget=settings.daily_token_budget)
+        self.slots = DatabaseSlots(urls.service, settings.llm_total_concurrency, self.registry)
+        self.embedder = create_embedder(settings, self.usage.add_embeddings) if embedder is None else embedder
+        self.model = self.metered(create_model(settings))
         self.extractor = create_extractor(settings, self.model)
         self.fetcher = create_fetcher(settings)
         self.documents = create_parser(settings)
@@ -220,9 +227,14 @@ class Service:
         register_share_job(self.queue, RUN_SHARE, production.run_share, shares, self.projects, self.jobs, backoff)
         register_embedding_jobs(self.queue, embedding, self.projects, self.jobs, backoff)
 
+    def metered(self, model: LanguageModel | None) -> LanguageModel | None:
+        """A model whose calls are counted, within the project's budget and the bound of all processes."""
+        return None if model is None else MeteredModel(model, self.usage, self.slots)
+
     async def start(self) -> None:
         """Open the queue and warm the embedding model, so that the first request is as fast as the others."""
         await self.queue.open_async()
+        self._writing = asyncio.create_task(self.usage.keep_writing(), name="writing of usage")
         try:
             await self.embedder.load()
             await self.calibrations.prepare()
@@ -236,8 +248,11 @@ class Service:
 
     async def stop(self) -> None:
         """Close every connection."""
-        if self._watch is not None:
-            await _cancelled(self._watch)
+        for task in (self._watch, self._writing):
+            if task is not None:
+                await _cancelled(task)
+        await self.usage.write()
+        await self.slots.close()
         await self.queue.close_async()
         await self.database.close()
         for model in (self.model, self.vision):
@@ -268,6 +283,7 @@ class Service:
                         concurrency=self.settings.worker_concurrency,
                         install_signal_handlers=False,
                         shutdown_graceful_timeout=_DRAIN_SECONDS,
+                        worker_middleware=[attribute_job],
                     )
                 except ConnectorException as error:
                     log.warning("worker_lost_the_database", reason=str(error.__cause__ or error))
@@ -372,7 +388,7 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         max_tokens=settings.rerank_max_tokens,
         max_documents=settings.rerank_max_documents,
     )
-    model = create_rewriting_model(settings)
+    model = service.metered(create_rewriting_model(settings))
     recall = RecallService(
         RecallRepository(service.database),
         service.embedder,

@@ -146,6 +146,12 @@ class RateLimitedError(MemcubedError):
         self.retry_after = retry_after
 
 
+class BudgetSpentError(RateLimitedError):
+    """The project's budget of model tokens for the day is spent; `retry_after` is how many seconds are left of it."""
+
+    code = 40304
+
+
 class RequestTooLargeError(MemcubedError):
     """The request as a whole is over a limit."""
 
@@ -226,7 +232,12 @@ class ProviderError(MemcubedError):
 
     `retryable` is False when the same call would fail the same way (bad key, unknown model, refused request).
     `retry_after` is how many seconds the endpoint asked to wait before the next try, when it said so.
+    `calls`, `input_tokens` and `output_tokens` are what was used all the same.
     """
+
+    calls = 1
+    input_tokens = 0
+    output_tokens = 0
 
     def __init__(self, message: str, *, retryable: bool = True, retry_after: float | None = None) -> None:
         super().__init__(message)

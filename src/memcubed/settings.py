@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     chat_models: str = Field(
         default="", description="Other models of the endpoint that chat's model_name may name, with commas between."
     )
+    llm_total_concurrency: int = Field(
+        default=0, ge=0, description="Calls to the model at once from all processes together; 0: no such bound."
+    )
+    daily_token_budget: int = Field(
+        default=0, ge=0, description="Model tokens that a project may use a day, unless it has its own; 0: no limit."
+    )
     llm_window_tokens: int = Field(
         default=3000, ge=200, description="A longer conversation is cut at turns into windows of this many tokens."
     )

@@ -11,13 +11,14 @@ import structlog
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from memcubed.errors import MemcubedError, ProviderError
+from memcubed.errors import BudgetSpentError, MemcubedError, ProviderError
 from memcubed.production.embedding import EmbeddingService
 from memcubed.production.shares import ShareService
 from memcubed.production.tasks import Enqueue
 from memcubed.projects.service import ProjectService
 from memcubed.store.queue import STALLED_AFTER_SECONDS, Backoff, FailedTryError
 from memcubed.store.session import UNAVAILABLE_ERRORS, driver_connection
+from memcubed.usage.attribution import EMBEDDING, Work, working
 
 RUN_SHARE: Final = "production.run_share"
 EMBED_CUBE: Final = "production.embed_cube"
@@ -92,7 +93,8 @@ def register_share_job(
     async def run_share(context: procrastinate.JobContext, project_id: str, cube_id: str, task_id: str) -> None:
         project, cube, task = UUID(project_id), UUID(cube_id), UUID(task_id)
         with structlog.contextvars.bound_contextvars(task_id=task_id):
-            if context.job.attempts >= backoff.bound:
+            tries = context.job.attempts
+            if tries >= backoff.bound and tries - await shares.count_waits(project, cube, task) >= backoff.bound:
                 # No try came to an end of its own, so none could say so.
                 reason = "Every try was cut short: the worker ended, or the database did not answer."
                 await shares.record_failure(project, cube, task, reason, is_final=True)
@@ -100,6 +102,11 @@ def register_share_job(
             try:
                 timezone = await projects.get_timezone(project)
                 are_embedded = await run(project, cube, task, timezone)
+            except BudgetSpentError as error:  # no failure: the queue waits for the next day, or a larger budget
+                log.info("share_put_off", reason=error.message)
+                await shares.record_wait(project, cube, task, error.message)
+                await jobs.enqueue_embedding(project, cube)
+                raise
             except Exception as error:  # the edge of a job: whatever went wrong is counted and shown
                 failures = await shares.count_failures(project, cube, task)
                 is_final = backoff.is_last(error, failures)
@@ -151,7 +158,8 @@ def register_embedding_jobs(
         try:
             await embedding.load()
             for project in await projects.list_projects():
-                done = await embedding.embed_project(project.id)
+                with working(Work(project.id, EMBEDDING)):
+                    done = await embedding.embed_project(project.id)
                 if done:
                     log.info("memories_embedded", project_id=str(project.id), count=done)
         except ProviderError as error:

@@ -169,6 +169,32 @@ class TaskRepository:
             .values(attempts=task_shares.c.attempts + 1, last_error=error)
         )
 
+    async def count_waits(self, cube_id: UUID, task_id: UUID) -> int:
+        """How many tries of a share were put off; 0 when there is no such share."""
+        waits: int | None = (
+            await self._connection.execute(
+                select(task_shares.c.waits).where(
+                    task_shares.c.project_id == self._project_id,
+                    task_shares.c.cube_id == cube_id,
+                    task_shares.c.task_id == task_id,
+                )
+            )
+        ).scalar_one_or_none()
+        return waits or 0
+
+    async def record_wait(self, cube_id: UUID, task_id: UUID, reason: str) -> None:
+        """Count a try that was put off, which is none that failed, while the share is running."""
+        await self._connection.execute(
+            update(task_shares)
+            .where(
+                task_shares.c.project_id == self._project_id,
+                task_shares.c.cube_id == cube_id,
+                task_shares.c.task_id == task_id,
+                task_shares.c.finished_at.is_(None),
+            )
+            .values(waits=task_shares.c.waits + 1, last_error=reason)
+        )
+
     async def finish_share(
         self,
         cube_id: UUID,

@@ -89,6 +89,16 @@ class ShareService:
         async with self._database.transaction(project_id) as connection:
             return await TaskRepository(connection, project_id).count_failures(cube_id, task_id)
 
+    async def count_waits(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> int:
+        """How many tries of a share were put off until later."""
+        async with self._database.transaction(project_id) as connection:
+            return await TaskRepository(connection, project_id).count_waits(cube_id, task_id)
+
+    async def record_wait(self, project_id: UUID, cube_id: UUID, task_id: UUID, reason: str) -> None:
+        """Note why a try was put off until later; get/status shows it."""
+        async with self._database.transaction(project_id) as connection:
+            await TaskRepository(connection, project_id).record_wait(cube_id, task_id, reason)
+
     async def record_failure(
         self, project_id: UUID, cube_id: UUID, task_id: UUID, error: str, *, is_final: bool
     ) -> None:

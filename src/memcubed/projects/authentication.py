@@ -16,6 +16,7 @@ from memcubed.projects.model import Project
 from memcubed.projects.refusals import FailedKeys, Limit, Refusals
 from memcubed.projects.scopes import Scope, needed_scope
 from memcubed.projects.service import ProjectService, read_key
+from memcubed.usage.attribution import Work, begin_work, purpose_of_route
 
 Authenticate = Callable[[Request], Awaitable[Project]]
 AuthenticateAdmin = Callable[[Request], Awaitable[None]]
@@ -96,11 +97,13 @@ class TokenAuthentication(SecurityBase):
                 f"Too many requests in this project; try again in {caller.retry_after} s.",
                 retry_after=caller.retry_after,
             )
-        needed = needed_scope(request.method, request.scope["route"].path.removeprefix(self._base_path))
+        route = request.scope["route"].path.removeprefix(self._base_path)
+        needed = needed_scope(request.method, route)
         if needed not in caller.scopes:
             raise NotAllowedError(
                 f"This call needs a key with the scope `{needed}`; this key has {_listed(caller.scopes)}."
             )
+        begin_work(Work(caller.project.id, purpose_of_route(route)))
         return caller.project
 
 

@@ -1,5 +1,6 @@
 """The providers that the settings name."""
 
+from collections.abc import Callable
 from typing import Final
 
 from memcubed.providers.embeddings import Embedder
@@ -17,8 +18,8 @@ DEFAULT_RERANKER: Final = "reranker"
 """What answers call a reranker that the settings do not name."""
 
 
-def create_embedder(settings: Settings) -> Embedder:
-    """The embedding model that the settings name."""
+def create_embedder(settings: Settings, on_tokens: Callable[[str, int], None] | None = None) -> Embedder:
+    """The embedding model that the settings name; `on_tokens` is told what an endpoint's calls cost."""
     if settings.embedding_base_url is None or settings.embedding_model is None:
         return CachedEmbedder(LocalEmbedder(), size=settings.embedding_cache_size)
     key = settings.embedding_api_key
@@ -33,6 +34,7 @@ def create_embedder(settings: Settings) -> Embedder:
         dimensions=settings.embedding_dimensions,
         query_prefix=settings.embedding_query_prefix,
         document_prefix=settings.embedding_document_prefix,
+        on_tokens=on_tokens,
     )
     return CachedEmbedder(remote, size=settings.embedding_cache_size)
 

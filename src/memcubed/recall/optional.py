@@ -8,7 +8,7 @@ from typing import TypeVar
 import structlog
 from prometheus_client import Counter
 
-from memcubed.errors import ProviderError
+from memcubed.errors import BudgetSpentError, ProviderError
 
 ResultT = TypeVar("ResultT")
 
@@ -31,11 +31,11 @@ class OptionalStep:
         self._timeout_seconds = timeout_seconds
 
     async def run(self, call: Awaitable[ResultT]) -> ResultT | None:
-        """What the call gives; None when it raises ProviderError, or is not done in time."""
+        """What the call gives; None when it raises ProviderError, or is not done in time, or the budget is spent."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await call
-        except ProviderError as error:
+        except (ProviderError, BudgetSpentError) as error:
             reason, message = Reason.ERROR, error.message
         except TimeoutError:
             reason, message = Reason.TIMEOUT, f"no answer within {self._timeout_seconds:g} s"

@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 import procrastinate
 import psycopg
@@ -12,13 +13,16 @@ import structlog
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memcubed.clock import utc_now
-from memcubed.errors import ProviderError
+from memcubed.errors import BudgetSpentError, ProviderError
 from memcubed.settings import libpq_url
 from memcubed.store.session import UNAVAILABLE_ERRORS
 
 _LONGEST_WAIT_SECONDS: Final = 300.0
+_LONGEST_PAUSE_SECONDS: Final = 1800.0  # of a job whose project's budget is spent
 _CUT_SHORT: Final = 20
 """So many tries of a job may be cut short before it is taken for one that kills its worker."""
 
@@ -30,6 +34,11 @@ _POLL_SECONDS: Final = 2.0  # for jobs that are due again, and the odd notificat
 _CONNECT_SECONDS: Final = 10.0
 _TRIES_TO_RECORD: Final = 3
 _PAUSE_SECONDS: Final = 0.5
+
+_WAKE: Final = text("""
+    UPDATE procrastinate_jobs SET scheduled_at = now()
+    WHERE status = 'todo' AND scheduled_at > now() AND args ->> 'project_id' = :project_id
+""")
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +65,11 @@ def create_queue(url: str) -> procrastinate.App:
     )
     queue.job_manager = SteadyJobManager(connector)
     return queue
+
+
+async def wake_jobs(connection: AsyncConnection, project_id: UUID) -> None:
+    """Let a project's jobs that wait for a later time run now."""
+    await connection.execute(_WAKE, {"project_id": str(project_id)})
 
 
 class SteadyJobManager(JobManager):
@@ -126,6 +140,10 @@ class Backoff(procrastinate.BaseRetryStrategy):
         """`job.attempts` counts all tries before the one that just failed, those cut short included."""
         if isinstance(exception, asyncio.CancelledError):
             return procrastinate.RetryDecision(retry_at=utc_now())
+        if isinstance(exception, BudgetSpentError):
+            # Spread, since all jobs of the project wait; and not for a whole day, since a budget may be raised.
+            pause = min(exception.retry_after, _LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+            return procrastinate.RetryDecision(retry_at=utc_now() + timedelta(seconds=pause + 1))
         error, failures = exception, job.attempts
         if isinstance(exception, FailedTryError):
             error, failures = exception.cause, exception.failures_before

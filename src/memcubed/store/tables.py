@@ -7,6 +7,7 @@ from sqlalchemy import (
     REAL,
     BigInteger,
     Column,
+    Date,
     DateTime,
     Double,
     ForeignKey,
@@ -58,6 +59,7 @@ projects = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("timezone", Text, nullable=False),
     Column("created_at", _time, nullable=False, server_default=func.now()),
+    Column("daily_token_budget", BigInteger),
 )
 
 api_keys = Table(
@@ -132,10 +134,35 @@ task_shares = Table(
     Column("project_id", Uuid, nullable=False),
     Column("status", Text, nullable=False),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("waits", Integer, nullable=False, server_default=text("0")),
     Column("last_error", Text),
     Column("receipt", JSONB),
     Column("finished_at", _time),
     Index("task_shares_task_id_idx", "task_id"),
+)
+
+usage_days = Table(
+    "usage_days",
+    metadata,
+    Column("project_id", Uuid, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("purpose", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("calls", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+)
+
+usage_tasks = Table(
+    "usage_tasks",
+    metadata,
+    Column("task_id", Uuid, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    Column("purpose", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("calls", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
 )
 
 messages = Table(

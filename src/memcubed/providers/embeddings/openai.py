@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
@@ -39,6 +39,7 @@ class OpenAIEmbedder:
     parameter); without, the first answer sets it. Every later answer is held to it. `load` makes that first call;
     until it has succeeded, `space` and `dimensions` raise ProviderError if no dimensions were given.
     Texts are cut at `max_characters`; the prefixes are put before them, for models that want one.
+    `on_tokens` is told the model's name and the tokens of each call, 0 where the endpoint does not say.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class OpenAIEmbedder:
         document_prefix: str = "",
         batch_size: int = 64,
         max_characters: int = 6000,
+        on_tokens: Callable[[str, int], None] | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._host = urlsplit(endpoint.base_url).hostname or "an unnamed host"
@@ -59,6 +61,7 @@ class OpenAIEmbedder:
         self._document_prefix = document_prefix
         self._batch_size = batch_size
         self._max_characters = max_characters
+        self._on_tokens = on_tokens
         self._loaded = False
         self._client = AsyncOpenAI(
             base_url=endpoint.base_url,
@@ -135,6 +138,8 @@ class OpenAIEmbedder:
             answer = _Answer.model_validate_json(body)
         except ValidationError:
             raise unusable_answer(self._host, "with something that holds no embeddings") from None
+        if self._on_tokens is not None:
+            self._on_tokens(self._endpoint.model, _tokens(answer.usage))
         entries = sorted(answer.data, key=lambda entry: entry.index)
         if [entry.index for entry in entries] != list(range(count)):
             raise unusable_answer(self._host, f"with {len(entries)} vectors for {count} texts")
@@ -157,3 +162,9 @@ class _Entry(BaseModel):
 
 class _Answer(BaseModel):
     data: list[_Entry]
+    usage: object = None
+
+
+def _tokens(usage: object) -> int:
+    found = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+    return found if isinstance(found, int) and found > 0 else 0

@@ -110,12 +110,30 @@ class OpenAIModel:
         An answer that stays unusable is a retryable ProviderError: another sample may be better, and the queue bounds
         how often that is tried. A refusal is not retryable.
         """
+        replies: list[_Reply] = []
+        try:
+            return await self._complete(system, user, answer, max_tokens, temperature, replies)
+        except ProviderError as error:
+            error.calls = max(len(replies), 1)
+            error.input_tokens = sum(reply.input_tokens for reply in replies)
+            error.output_tokens = sum(reply.output_tokens for reply in replies)
+            raise
+
+    async def _complete(
+        self,
+        system: str,
+        user: str,
+        answer: type[AnswerT],
+        max_tokens: int,
+        temperature: float,
+        replies: list[_Reply],
+    ) -> Completion[AnswerT]:
         question = _Question(strict_schema(answer), answer.__name__.lower(), temperature)
         messages: list[ChatCompletionMessageParam] = [
             {"role": "system", "content": _sendable(system)},
             {"role": "user", "content": _sendable(user)},
         ]
-        replies = [await self._ask(messages, question, max_tokens)]
+        replies.append(await self._ask(messages, question, max_tokens))
         if replies[-1].cut:
             replies.append(await self._ask_with_more_room(messages, question, max_tokens))
         try:
