@@ -88,6 +88,21 @@ async def test_the_time_that_an_answer_gives_can_be_filtered_on(told: Client) ->
             assert memory["id"] not in {one["id"] for one in later}
 
 
+@pytest.mark.parametrize(
+    "asked_for",
+    [
+        {"agent_id": "guide"},
+        {"labels": "food"},
+        {"or": [{"stars": {"lt": 4}}, {"related_id": "bob"}]},
+        {"app_id": "fax"},
+    ],
+)
+async def test_get_memory_and_search_memory_leave_the_same(told: Client, asked_for: Json) -> None:
+    found = (await told.search(QUERY, filter=asked_for, memory_limit_number=25))["memory_detail_list"]
+    listed = await told.post("/get/memory", {"user_id": "u", "filter": asked_for, "size": 50})
+    assert {memory["id"] for memory in found} == {memory["id"] for memory in listed["memory_detail_list"]}
+
+
 async def test_preferences_are_filtered_too(api: Api) -> None:
     client = await api.client()
     await remembered(client, "I like green tea.", info={"scene": "kitchen"})

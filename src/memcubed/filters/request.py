@@ -244,7 +244,7 @@ def _text(value: object, path: str) -> str:
 def _number(value: object, path: str) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidRequestError(f"{path} must be a number.")
-    if not math.isfinite(value) or abs(value) > _LARGEST:
+    if abs(value) > _LARGEST or not math.isfinite(value):
         raise InvalidRequestError(f"{path} must be a number of at most 300 digits.")
     return value
 
