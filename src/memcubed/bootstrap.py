@@ -18,6 +18,7 @@ from memcubed import embedded
 from memcubed.chat.routes import chat_routes
 from memcubed.chat.service import ChatService
 from memcubed.clock import utc_now
+from memcubed.doctor.service import DoctorService
 from memcubed.documents import DocumentParser, ParserLimits
 from memcubed.documents.fetch import Fetcher
 from memcubed.embedded import EmbeddedPostgres
@@ -203,6 +204,9 @@ class Service:
         self.calibrations = CalibrationService(self.database, self.embedder)
         self.jobs = ProductionQueue(self.queue)
         self.tasks = TaskService(self.database, {TaskKind.MESSAGES: self.jobs.enqueue_shares_as(RUN_SHARE)})
+        self.doctor = DoctorService(
+            self.database, self.projects, self.tasks, self.embedder, self.jobs.enqueue_embedding
+        )
         shares = ShareService(self.database, utc_now)
         embedding = EmbeddingService(self.database, self.memories, self.embedder)
         filler = LocalFiller() if self.model is None else LlmFiller(self.model)
@@ -258,6 +262,15 @@ class Service:
         for model in (self.model, self.vision):
             if model is not None:
                 await model.close()
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        """With the queue open and nothing else started, for commands; closed at the end of the block."""
+        await self.queue.open_async()
+        try:
+            yield
+        finally:
+            await self.stop()
 
     async def run_worker(self) -> None:
         """Start, and run jobs until SIGINT or SIGTERM."""

@@ -9,6 +9,8 @@ from typing import Annotated, Final, TypeVar
 import typer
 
 from memcubed import bootstrap, embedded
+from memcubed.commands.doctor import doctor
+from memcubed.commands.tasks import tasks
 from memcubed.demo import run_demo
 from memcubed.errors import ConfigurationError, MemcubedError
 from memcubed.http.server import open_socket, run_server
@@ -32,6 +34,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # they may show the values of variables
 )
+app.command()(doctor)
+app.add_typer(tasks, name="task")
 keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 app.add_typer(keys, name="key")
 

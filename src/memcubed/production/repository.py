@@ -240,6 +240,21 @@ class TaskRepository:
         )
         await AttachmentRepository(self._connection, self._project_id).forget_readings(task_id)
 
+    async def list_failed(self) -> list[UUID]:
+        """The tasks of which a share failed, oldest first."""
+        rows = await self._connection.execute(
+            select(tasks.c.id)
+            .join(task_shares, task_shares.c.task_id == tasks.c.id)
+            .where(
+                tasks.c.project_id == self._project_id,
+                task_shares.c.project_id == self._project_id,
+                task_shares.c.status == "failed",
+            )
+            .group_by(tasks.c.id)
+            .order_by(tasks.c.created_at)
+        )
+        return list(rows.scalars())
+
     async def reopen_failed(self, task_id: UUID) -> list[UUID]:
         """Set the failed shares of a task back to their beginning; their cubes."""
         rows = await self._connection.execute(

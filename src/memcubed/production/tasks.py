@@ -180,6 +180,11 @@ class TaskService:
                 await self._enqueue_share(connection, project_id, cube_id, task_id)
         return len(cube_ids)
 
+    async def list_failed(self, project_id: UUID) -> list[UUID]:
+        """Every task of a project of which a share failed, oldest first."""
+        async with self._database.transaction(project_id) as connection:
+            return await TaskRepository(connection, project_id).list_failed()
+
     async def list_newest(self, project_id: UUID, status: TaskStatus | None, limit: int) -> list[ShareSummary]:
         """The newest shares of a project's tasks, of one status or of all."""
         async with self._database.transaction(project_id) as connection:

@@ -117,9 +117,13 @@ class ProjectService:
             if not await ProjectRepository(connection).revoke_key(project_id, prefix):
                 raise NotFoundError(f"Project {project_name!r} has no active key with the prefix {prefix!r}.")
 
-    async def _project_id(self, name: str) -> UUID:
+    async def get_project(self, name: str) -> Project:
+        """The project of this name. Raises NotFoundError."""
         async with self._database.transaction(None) as connection:
             project = await ProjectRepository(connection).find_project(name)
         if project is None:
             raise NotFoundError(f"There is no project named {name!r}.")
-        return project.id
+        return project
+
+    async def _project_id(self, name: str) -> UUID:
+        return (await self.get_project(name)).id

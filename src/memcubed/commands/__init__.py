@@ -1,0 +1,1 @@
+"""The groups of commands beside those that run the service."""

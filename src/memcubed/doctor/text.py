@@ -1,0 +1,33 @@
+"""The doctor's report for people."""
+
+from collections.abc import Iterator
+
+from memcubed.doctor.model import Diagnosis, Report
+
+
+def report_lines(report: Report) -> Iterator[str]:
+    """The report, a line at a time: what is out of order is named, with the first ids."""
+    for diagnosis in report.diagnoses:
+        yield from _diagnosis_lines(diagnosis)
+    queue = report.queue
+    oldest = "" if queue.oldest is None else f", the oldest due since {queue.oldest:%Y-%m-%d %H:%M:%S} UTC"
+    yield f"Queue: {queue.waiting} waiting, {queue.running} running{oldest}; {queue.failed} failed and kept."
+    if not report.vectors_checked:
+        yield "The embedding model does not answer, so vectors were not examined."
+    yield "Clean." if report.is_clean else "Not clean: run `memcubed doctor --repair` for what can be put in order."
+
+
+def _diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
+    yield (
+        f"Project {diagnosis.project!r}: {diagnosis.messages} messages, {diagnosis.memories} memories; "
+        f"tasks: {diagnosis.running} running, {diagnosis.failed} failed."
+    )
+    for check, count in (diagnosis.repaired or {}).items():
+        yield f"  repaired, or back on the queue: {count} {check.replace('_', ' ')}"
+    for waiting in diagnosis.waiting:
+        yield f"  waiting: {waiting.tasks} tasks, because: {waiting.reason}"
+    for finding in diagnosis.findings:
+        if finding.count:
+            more = ", …" if finding.count > len(finding.examples) else ""
+            yield f"  {finding.count} {finding.check.replace('_', ' ')}: {finding.check.meaning}"
+            yield f"    {', '.join(finding.examples)}{more}"
