@@ -115,6 +115,18 @@ async def test_recall_options_and_model_options_are_passed_on(caller: Client, mo
     assert (asked["max_tokens"], asked["temperature"], asked["top_p"], asked["model"]) == (8192, 0.7, 0.95, "scripted")
 
 
+async def test_the_model_sees_only_what_meets_the_filter(caller: Client, model: Model) -> None:
+    for scene, said in (("kitchen", "I bought green tea."), ("office", "I bought black coffee.")):
+        added = await caller.add(said, conversation_id="earlier", info={"scene": scene})
+        await caller.finished(added["task_id"])
+    await ask(caller, "What did I buy?", relativity=0, add_message_on_answer=False)
+    assert "tea" in str(model.data["facts"])
+    assert "coffee" in str(model.data["facts"])
+    await ask(caller, "What did I buy?", relativity=0, add_message_on_answer=False, filter={"scene": "office"})
+    assert "tea" not in str(model.data["facts"])
+    assert "coffee" in str(model.data["facts"])
+
+
 async def test_the_application_and_the_conversation_are_shown(caller: Client, model: Model) -> None:
     await caller.post(
         "/add/message",
@@ -294,6 +306,8 @@ async def test_a_client_that_hangs_up_before_the_first_piece_cancels_the_model(c
         ({"stream": "yes"}, 40000, "stream"),
         ({"relativity": 2}, 40012, "relativity"),
         ({"memory_limit_number": 26}, 40000, "memory_limit_number"),
+        ({"filter": {"scene": {"like": "x"}}}, 40000, "filter.scene.like"),
+        ({"filter": {"user": {"or": []}}, "stream": True}, 40003, "filter.user.or"),
         ({"info": {"a": {"b": 1}}}, 40000, "info.a"),
         ({"tags": "x"}, 40000, "tags"),
         ({"allow_knowledgebase_ids": "x"}, 40000, "allow_knowledgebase_ids"),
