@@ -9,6 +9,18 @@ from pydantic import BaseModel
 
 from memcubed.chat.schemas import ChatData, ChatEvent, ChatRequest
 from memcubed.errors import ConfigurationError, MemcubedError, ProviderError
+from memcubed.knowledge.schemas import (
+    AddedFile,
+    AddFilesRequest,
+    CreateBaseData,
+    CreateBaseRequest,
+    DeleteBaseRequest,
+    DeleteFilesRequest,
+    FileDetail,
+    FileIn,
+    GetFilesData,
+    GetFilesRequest,
+)
 from memcubed.memories.requests import GetMemoryData, GetMemoryRequest, SuccessData, UpdateMemoryRequest
 from memcubed.memories.schemas import (
     MemoryDetail,
@@ -57,6 +69,16 @@ MODELS: tuple[type[BaseModel], ...] = (
     ToolUse,
     GetMessageRequest,
     GetMessageData,
+    CreateBaseRequest,
+    CreateBaseData,
+    DeleteBaseRequest,
+    AddFilesRequest,
+    FileIn,
+    AddedFile,
+    GetFilesRequest,
+    GetFilesData,
+    FileDetail,
+    DeleteFilesRequest,
     GetMemoryRequest,
     GetMemoryData,
     VersionDetail,

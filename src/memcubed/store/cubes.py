@@ -48,6 +48,11 @@ async def find_owner(connection: AsyncConnection, project_id: UUID, cube_id: UUI
     return owner
 
 
+def knowledge_cube(project_id: UUID, knowledge_base_id: UUID) -> Cube:
+    """The memories of a knowledge base, in the project that it belongs to."""
+    return Cube(project_id, CubeKind.KNOWLEDGE_BASE, str(knowledge_base_id))
+
+
 async def ensure_cubes(connection: AsyncConnection, wanted: Iterable[Cube]) -> None:
     """Make the cubes that do not exist yet."""
     rows = [
