@@ -23,14 +23,13 @@ from memcubed.documents import DocumentParser, ParserLimits
 from memcubed.documents.fetch import Fetcher
 from memcubed.embedded import EmbeddedPostgres
 from memcubed.errors import MemcubedError, ProviderError
+from memcubed.feedback.effect import RUN_FEEDBACK, FeedbackEffect
+from memcubed.feedback.llm_reader import LlmReader
+from memcubed.feedback.local_reader import LocalReader
+from memcubed.feedback.routes import feedback_routes
+from memcubed.feedback.service import FeedbackService
 from memcubed.http.app import BASE_PATH, create_app
 from memcubed.http.health import Running, health_routes
-from memcubed.knowledge.jobs import KnowledgeQueue
-from memcubed.knowledge.jobs import register_jobs as register_knowledge_jobs
-from memcubed.knowledge.processing import FileProcessor
-from memcubed.knowledge.routes import knowledge_routes
-from memcubed.knowledge.service import KnowledgeService
-from memcubed.knowledge.uploads import UploadLimits
 from memcubed.memories.library import MemoryLibrary
 from memcubed.memories.routes import memory_routes
 from memcubed.memories.service import MemoryService
@@ -209,7 +208,13 @@ class Service:
         self.memories = MemoryService(self.embedder, utc_now)
         self.calibrations = CalibrationService(self.database, self.embedder)
         self.jobs = ProductionQueue(self.queue)
-        self.tasks = TaskService(self.database, {TaskKind.MESSAGES: self.jobs.enqueue_shares_as(RUN_SHARE)})
+        self.tasks = TaskService(
+            self.database,
+            {
+                TaskKind.MESSAGES: self.jobs.enqueue_shares_as(RUN_SHARE),
+                TaskKind.FEEDBACK: self.jobs.enqueue_shares_as(RUN_FEEDBACK),
+            },
+        )
         self.doctor = DoctorService(
             self.database, self.projects, self.tasks, self.embedder, self.jobs.enqueue_embedding
         )
@@ -235,10 +240,16 @@ class Service:
         )
         backoff = Backoff(attempts=settings.task_attempts, first_wait_seconds=settings.task_backoff_seconds)
         register_share_job(self.queue, RUN_SHARE, production.run_share, shares, self.projects, self.jobs, backoff)
+        reader = LocalReader(LocalExtractor())
+        feedback = FeedbackEffect(
+            self.database,
+            shares,
+            self.memories,
+            self.embedder,
+            reader if self.model is None else LlmReader(self.model, reader),
+        )
+        register_share_job(self.queue, RUN_FEEDBACK, feedback.run_share, shares, self.projects, self.jobs, backoff)
         register_embedding_jobs(self.queue, embedding, self.projects, self.jobs, backoff)
-        self.knowledge = KnowledgeService(self.database, self.memories, KnowledgeQueue(self.queue), utc_now)
-        self.files = FileProcessor(self.database, self.memories, embedding, self.documents, self.fetcher, utc_now)
-        register_knowledge_jobs(self.queue, self.files, self.jobs, backoff)
 
     def metered(self, model: LanguageModel | None) -> LanguageModel | None:
         """A model whose calls are counted, within the project's budget and the bound of all processes."""
@@ -390,6 +401,14 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         max_tokens=settings.add_max_tokens,
         sync_wait_seconds=settings.sync_wait_seconds,
     )
+    feedback = FeedbackService(
+        service.database,
+        messages,
+        service.tasks,
+        service.input_limit.at_most(settings.add_max_tokens),
+        utc_now,
+        sync_wait_seconds=settings.sync_wait_seconds,
+    )
     library = MemoryLibrary(
         service.database,
         service.memories,
@@ -437,10 +456,6 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
     gate = Gate(FailedKeys(settings.failed_keys_per_minute), service.refusals)
     authenticate = TokenAuthentication(service.projects, gate, service.refusals, service.registry, base_path=BASE_PATH)
 
-    uploads = UploadLimits(
-        files=settings.upload_max_files, file_bytes=settings.document_max_bytes, all_bytes=settings.upload_max_bytes
-    )
-
     def describe() -> Running:
         return Running(
             version=version("memcubed"),
@@ -477,11 +492,10 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
             chat_routes(chats, authenticate),
             profile_routes(service.profiles, authenticate),
             memory_routes(library, authenticate),
-            knowledge_routes(service.knowledge, authenticate, uploads),
+            feedback_routes(feedback, authenticate),
         ],
         health=health_routes(describe, probe, service.registry),
         lifespan=lifespan,
         registry=service.registry,
         max_request_bytes=settings.max_request_bytes,
-        max_upload_bytes=uploads.all_bytes * 4 // 3 + settings.max_request_bytes,  # in base64, with room around it
     )

@@ -147,8 +147,6 @@ class Settings(BaseSettings):
     )
     fetch_timeout_seconds: float = Field(default=60.0, gt=0, description="Time limit of fetching one file.")
     fetch_max_bytes: int = Field(default=100_000_000, gt=0, description="Largest file that is fetched.")
-    upload_max_files: int = Field(default=20, gt=0, description="Most files in one upload to a knowledge base.")
-    upload_max_bytes: int = Field(default=300_000_000, gt=0, description="Most bytes of all files in one upload.")
     document_max_bytes: int = Field(default=100_000_000, gt=0, description="Largest file that is read.")
     document_max_pages: int = Field(default=500, gt=0, description="Most pages of a PDF that is read.")
     document_max_characters: int = Field(default=5_000_000, gt=0, description="Most text of a document that is read.")

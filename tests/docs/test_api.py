@@ -9,18 +9,7 @@ from pydantic import BaseModel
 
 from memcubed.chat.schemas import ChatData, ChatEvent, ChatRequest
 from memcubed.errors import ConfigurationError, MemcubedError, ProviderError
-from memcubed.knowledge.schemas import (
-    AddedFile,
-    AddFilesRequest,
-    CreateBaseData,
-    CreateBaseRequest,
-    DeleteBaseRequest,
-    DeleteFilesRequest,
-    FileDetail,
-    FileIn,
-    GetFilesData,
-    GetFilesRequest,
-)
+from memcubed.feedback.schemas import AddFeedbackRequest
 from memcubed.memories.requests import GetMemoryData, GetMemoryRequest, SuccessData, UpdateMemoryRequest
 from memcubed.memories.schemas import (
     MemoryDetail,
@@ -58,6 +47,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     AddMessageRequest,
     MessageIn,
     AddMessageData,
+    AddFeedbackRequest,
     GetStatusRequest,
     TaskData,
     SearchRequest,
@@ -69,16 +59,6 @@ MODELS: tuple[type[BaseModel], ...] = (
     ToolUse,
     GetMessageRequest,
     GetMessageData,
-    CreateBaseRequest,
-    CreateBaseData,
-    DeleteBaseRequest,
-    AddFilesRequest,
-    FileIn,
-    AddedFile,
-    GetFilesRequest,
-    GetFilesData,
-    FileDetail,
-    DeleteFilesRequest,
     GetMemoryRequest,
     GetMemoryData,
     VersionDetail,

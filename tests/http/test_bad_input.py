@@ -7,12 +7,13 @@ import pytest
 from tests.support.api import Answer, Client
 
 ADD, SEARCH, MESSAGES, STATUS = "/add/message", "/search/memory", "/get/message", "/get/status"
-EXTRACT, RERANK = "/extract/memory", "/rerank"
+EXTRACT, RERANK, FEEDBACK = "/extract/memory", "/rerank", "/add/feedback"
 GOOD: dict[str, dict[str, Any]] = {
     ADD: {"user_id": "u", "messages": [{"role": "user", "content": "hello"}]},
     SEARCH: {"user_id": "u", "query": "hello"},
     MESSAGES: {"user_id": "u", "conversation_id": "c"},
     EXTRACT: {"messages": [{"role": "user", "content": "hello"}]},
+    FEEDBACK: {"user_id": "u", "feedback_content": "It is 600, not 800"},
     RERANK: {"query": "hello", "documents": ["hello"]},
     STATUS: {"task_id": "8b5f1b0e-9a39-4d3a-8f57-3f4d6a4c2f10"},
 }
@@ -71,12 +72,24 @@ FIELDS: list[tuple[str, str, dict[str, Any], int, int, str]] = [
     ("nothing to rank by", RERANK, {"query": " "}, 400, 40002, "query"),
     ("nothing to rank", RERANK, {"documents": None}, 400, 40002, "documents"),
     ("document without text", RERANK, {"documents": ["a", {"id": 1}]}, 400, 40002, "documents[1].text"),
+    ("nobody's feedback", FEEDBACK, {"user_id": GONE}, 400, 40002, "user_id"),
+    ("empty feedback", FEEDBACK, {"feedback_content": " "}, 400, 40002, "feedback_content"),
+    ("no feedback", FEEDBACK, {"feedback_content": None}, 400, 40002, "feedback_content"),
     # a list is empty
     ("no extraction types", EXTRACT, {"extraction_types": []}, 400, 40003, "extraction_types"),
     ("no documents", RERANK, {"documents": []}, 400, 40003, "documents"),
     ("empty messages", ADD, {"messages": []}, 400, 40003, "messages"),
     ("empty users", ADD, {"user_id": []}, 400, 40003, "user_id"),
     # wrong type or structure
+    ("two users' feedback", FEEDBACK, {"user_id": ["a", "b"]}, 400, 40000, "user_id"),
+    ("number as feedback", FEEDBACK, {"feedback_content": 5}, 400, 40000, "feedback_content"),
+    ("time of no feedback", FEEDBACK, {"feedback_time": "not a time"}, 400, 40000, "feedback_time"),
+    ("list as time of feedback", FEEDBACK, {"feedback_time": [1]}, 400, 40000, "feedback_time"),
+    ("boolean as time of feedback", FEEDBACK, {"feedback_time": True}, 400, 40000, "feedback_time"),
+    ("knowledge bases as text", FEEDBACK, {"allow_knowledgebase_ids": "a"}, 400, 40000, "allow_knowledgebase_ids"),
+    ("long user of feedback", FEEDBACK, {"user_id": "x" * 101}, 400, 40010, "user_id"),
+    ("long conversation of feedback", FEEDBACK, {"conversation_id": "x" * 101}, 400, 40011, "conversation_id"),
+    ("long feedback", FEEDBACK, {"feedback_content": "字" * 40_001}, 413, 40305, "feedback_content"),
     ("image to extract from", EXTRACT, message(content=[{"type": "image_url", "image_url": {"url": "https://x"}}]),
      400, 40006, "messages[0].content[0].type"),
     ("unknown extraction type", EXTRACT, {"extraction_types": ["memory", "dream"]}, 400, 40006, "extraction_types[1]"),

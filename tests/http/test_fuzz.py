@@ -98,6 +98,16 @@ BODIES = {
         {"memory_id": TEXT | st.uuids().map(str) | JSON},
         optional={"content": TEXT | JSON, "title": TEXT | JSON, "status": st.sampled_from(["archived"]) | JSON},
     ),
+    "/add/feedback": st.fixed_dictionaries(
+        {"user_id": ID, "feedback_content": TEXT | JSON},
+        optional={
+            "agent_id": ID,
+            "conversation_id": TEXT | JSON,
+            "feedback_time": TEXT | NUMBERS | JSON,
+            "allow_public": JSON,
+            "allow_knowledgebase_ids": st.lists(TEXT, max_size=2) | JSON,
+        },
+    ),
     "/extract/memory": st.fixed_dictionaries(
         {"messages": st.lists(MESSAGE, max_size=3) | JSON},
         optional={"extraction_types": st.lists(st.sampled_from(["memory"]) | JSON, max_size=2) | JSON, "model": JSON},

@@ -23,6 +23,7 @@ def candidate(
     told_at: datetime = NOW,
     conversation_id: str = "c",
     place: int = 1,
+    weight: float = 1.0,
     fingerprint: str | None = None,
     id_: UUID | None = None,
 ) -> Candidate:
@@ -38,7 +39,7 @@ def candidate(
         tags=(),
         info={},
         details={},
-        weight=1.0,
+        weight=weight,
         confidence=1.0,
         conversation_id=conversation_id,
         source_role=SourceRole(role.value),

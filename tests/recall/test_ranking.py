@@ -87,3 +87,12 @@ def test_another_models_cosines_are_brought_to_the_common_scale() -> None:
     weights = Weights().calibrated(Calibration(middle=0.08, noise=0.05, gain=4.0, shift=0.7))
     near, word = candidate("near", cosine=0.8), candidate("word", cosine=0.7, lexical=0.3)
     assert order(near, word, weights=weights) == ["near", "word"]
+
+
+def test_what_corrects_others_comes_before_them_and_nowhere_else() -> None:
+    old, new = candidate("old", cosine=0.5), candidate("new", cosine=0.48, weight=2.0)
+    assert order(old, new) == ["new", "old"]
+    assert order(old, candidate("elsewhere", cosine=0.2, weight=2.0)) == ["old", "elsewhere"]
+    found = Found((old, candidate("stranger", cosine=-0.1, weight=2.0)), size=2)
+    parts = [one.parts["weight"] for one in rank(found, FACT, Weights(), conversation_id=None)]
+    assert parts == [0.0, 0.0]

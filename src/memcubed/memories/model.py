@@ -168,10 +168,7 @@ class MemoryVersion:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a memory inherits from the request that its messages came with.
-
-    `task_id` is None for what was made without a task, such as from files.
-    """
+    """What a memory inherits from the request that its messages came with."""
 
     task_id: UUID | None
     conversation_id: str

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Row, Text, and_, case, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memcubed.filters import Condition, matching
@@ -110,6 +110,33 @@ class MemoryReader:
             # Raw turns that gave way to what was made of them.
             conditions.append(memories.c.layer != MemoryLayer.WORKING)
         return conditions
+
+    async def list_carrying(self, cube_id: UUID, phrase: str, limit: int) -> list[tuple[StoredMemory, str]]:
+        """A cube's activated memories in which a phrase stands, in whichever case, each with its text for the indexes.
+
+        What the phrase is a part of counts as well (用户1 in 用户10): who asks decides.
+        """
+        texts = (
+            memories.c.key,
+            memories.c.value,
+            memories.c.reasoning,
+            memories.c.index_text,
+            cast(memories.c.details, Text),
+            func.array_to_string(memories.c.tags, "\n"),
+        )
+        rows = await self._connection.execute(
+            select(memories)
+            .where(
+                memories.c.project_id == self._project_id,
+                memories.c.cube_id == cube_id,
+                memories.c.status == MemoryStatus.ACTIVATED,
+                or_(*(text.icontains(phrase, autoescape=True) for text in texts)),
+            )
+            .order_by(memories.c.id)
+            .limit(limit)
+        )
+        found = rows.all()
+        return list(zip(await self._stored(found), [row.index_text for row in found], strict=True))
 
     async def _stored(self, rows: Sequence[Row[Any]]) -> list[StoredMemory]:
         sources = await self._sources(rows)

@@ -32,6 +32,7 @@ class Rewrite:
     details: Mapping[str, JsonValue] | None = None
     weight: float | None = None
     memory_time: datetime | None = None
+    tags: tuple[str, ...] | None = None
     index_text: str | None = None
     superseded_by: UUID | None = None
 

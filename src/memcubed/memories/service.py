@@ -22,6 +22,7 @@ from memcubed.memories.model import (
 from memcubed.memories.reading import MemoryReader
 from memcubed.memories.repository import MemoryRepository, list_cubes_to_embed
 from memcubed.memories.rewriting import Rewrite
+from memcubed.memories.succession import Cause, Outdated, Succession, mark_of, succeed
 from memcubed.memories.tool_history import told_again, tools_of, with_rates
 from memcubed.memories.tool_repository import ToolMemoryRepository
 from memcubed.messages.model import Turn
@@ -87,27 +88,42 @@ class MemoryService:
             await repository.archive_coarse(provenance.task_id, now)
         return Counter(memory.kind for memory in added)
 
-    async def add(
+    async def supersede(
         self,
         connection: AsyncConnection,
         project_id: UUID,
         cube_id: UUID,
-        new: Sequence[NewMemory],
+        new: NewMemory,
+        outdated: Sequence[Outdated],
         provenance: Provenance,
         *,
         extractor: str,
-    ) -> None:
-        """Store memories as they are, even beside ones that say the same; those without vectors get them later."""
-        space = self._embedder.space if any(memory.vector is not None for memory in new) else None
-        await self._repository(connection, project_id, cube_id).add(
-            new, provenance, space=space, extractor=extractor, now=self._clock()
-        )
+        reason: str,
+    ) -> Succession:
+        """Store what corrects these memories, in place of its task's raw turns; they give way to it.
 
-    async def delete_made_from(
-        self, connection: AsyncConnection, project_id: UUID, cube_id: UUID, conversation_id: str, *, extractor: str
-    ) -> None:
-        """Delete what this extractor made of a conversation, or of what stands for one."""
-        await self._repository(connection, project_id, cube_id).delete_made_from(conversation_id, extractor)
+        What they said stays in their history, under `reason`. Those that somebody changed meanwhile are left alone.
+        """
+        repository = self._repository(connection, project_id, cube_id)
+        now = self._clock()
+        held = await repository.find_settled([mark_of(new)])
+        same = await self.list_by_id(connection, project_id, list(held.values()))
+        space = "" if new.vector is None else self._embedder.space
+        cause = Cause(extractor, reason, space, now)
+        done = await succeed(repository, new, same[0] if same else None, outdated, provenance, cause)
+        if provenance.task_id is not None:
+            await repository.archive_coarse(provenance.task_id, now)
+        return done
+
+    async def archive_coarse(self, connection: AsyncConnection, project_id: UUID, cube_id: UUID, task_id: UUID) -> None:
+        """Take a task's raw turns out of recall: nothing is to be remembered of them, or it is elsewhere."""
+        await self._repository(connection, project_id, cube_id).archive_coarse(task_id, self._clock())
+
+    async def list_carrying(
+        self, connection: AsyncConnection, project_id: UUID, cube_id: UUID, phrase: str, limit: int
+    ) -> list[tuple[StoredMemory, str]]:
+        """A cube's activated memories in which a phrase stands, each with its text for the indexes."""
+        return await MemoryReader(connection, project_id).list_carrying(cube_id, phrase, limit)
 
     async def list_by_id(
         self, connection: AsyncConnection, project_id: UUID, memory_ids: Collection[UUID]

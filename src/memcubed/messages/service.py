@@ -3,9 +3,12 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID, uuid4
+
+from pydantic import JsonValue
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memcubed.clock import Clock, epoch_milliseconds
 from memcubed.memories.model import Provenance
@@ -118,22 +121,30 @@ class MessageService:
                 connection, project_id, options, body_hash=_body_hash(request), idempotency_key=idempotency_key
             )
             if task.is_new:
-                provenance = Provenance(
-                    task.id,
-                    options.conversation_id,
-                    options.app_id,
-                    options.agent_id,
-                    options.info,
-                    options.related_ids,
-                )
-                repository = MessageRepository(connection, project_id)
                 async with pipelined(connection):
-                    await ensure_cubes(connection, cubes)
-                    for cube in cubes:
-                        await repository.add(cube.id, task.id, options.conversation_id, turns, payloads)
-                        await self._memories.add_coarse(connection, cube, turns, provenance)
+                    await self.keep(connection, project_id, cubes, task.id, options, turns, payloads)
                     await self._tasks.share_out(connection, project_id, task.id, cubes)
         return task.id, task.is_new
+
+    async def keep(
+        self,
+        connection: AsyncConnection,
+        project_id: UUID,
+        cubes: Sequence[Cube],
+        task_id: UUID,
+        options: TaskOptions,
+        turns: Sequence[Turn],
+        payloads: Sequence[Mapping[str, JsonValue]],
+    ) -> None:
+        """Store a task's messages in these cubes, and make them recallable, on the caller's transaction."""
+        provenance = Provenance(
+            task_id, options.conversation_id, options.app_id, options.agent_id, options.info, options.related_ids
+        )
+        repository = MessageRepository(connection, project_id)
+        await ensure_cubes(connection, cubes)
+        for cube in cubes:
+            await repository.add(cube.id, task_id, options.conversation_id, turns, payloads)
+            await self._memories.add_coarse(connection, cube, turns, provenance)
 
 
 def _cubes(project_id: UUID, request: AddMessageRequest) -> list[Cube]:

@@ -5,6 +5,7 @@ share of the most that the query allows. So their sum means the same everywhere 
 docs/adr/0003-recall.md has how the constants were found, and the plateau around each.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,6 +23,7 @@ NEIGHBOUR_FLOOR: Final = 0.1
 
 _ASSISTANT_MALUS: Final = 0.2
 _PREFERENCE_BONUS: Final = 0.05
+_WEIGHT_BONUS: Final = 0.15  # of what a memory itself has in common with the query, for twice the weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,10 @@ def rank(found: Found, question: Question, weights: Weights, *, conversation_id:
             "preference": _PREFERENCE_BONUS * (question.is_request and candidate.kind.is_preference),
             "assistant": -_ASSISTANT_MALUS * (is_assistants(candidate) and not question.asks_assistant),
         }
-        scored = Scored(candidate, sum(parts.values()), parts["vectors"] + parts["words"], parts)
+        own = parts["vectors"] + parts["words"]
+        # In proportion, so that what corrects others comes before them and nowhere else.
+        parts["weight"] = _WEIGHT_BONUS * math.log2(candidate.weight) * max(own, 0.0) if candidate.weight > 0 else 0.0
+        scored = Scored(candidate, sum(parts.values()), own, parts)
         twin = best.get(candidate.fingerprint)
         if twin is None or _order(scored) < _order(twin):
             best[candidate.fingerprint] = scored

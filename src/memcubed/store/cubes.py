@@ -48,9 +48,12 @@ async def find_owner(connection: AsyncConnection, project_id: UUID, cube_id: UUI
     return owner
 
 
-def knowledge_cube(project_id: UUID, knowledge_base_id: UUID) -> Cube:
-    """The memories of a knowledge base, in the project that it belongs to."""
-    return Cube(project_id, CubeKind.KNOWLEDGE_BASE, str(knowledge_base_id))
+async def find_kind(connection: AsyncConnection, project_id: UUID, cube_id: UUID) -> CubeKind | None:
+    """What a cube holds the memories of; None when there is no such cube."""
+    kind: str | None = (
+        await connection.execute(select(cubes.c.kind).where(cubes.c.project_id == project_id, cubes.c.id == cube_id))
+    ).scalar_one_or_none()
+    return None if kind is None else CubeKind(kind)
 
 
 async def ensure_cubes(connection: AsyncConnection, wanted: Iterable[Cube]) -> None:

@@ -20,8 +20,7 @@ def read(file: BinaryIO, limits: ReadingLimits) -> Iterator[Block]:
     del limits  # characters are counted by the caller
     lines = decoded(file.read()).splitlines()
     begin = _end_of_front_matter(lines)
-    if begin:
-        yield from (Block(line) for line in lines[1 : begin - 1])
+    yield from (Block(line) for line in lines[1 : begin - 1])
     before: str | None = None
     fence: str | None = None
     for line in lines[begin:]:

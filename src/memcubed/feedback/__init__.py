@@ -1,0 +1,1 @@
+"""Feedback: what a user corrects takes the place of what was remembered."""

@@ -1,1 +1,0 @@
-"""Knowledge bases: documents that are searched together with memories."""
