@@ -36,6 +36,7 @@ from memcubed.memories.service import MemoryService
 from memcubed.messages.attachments import FileLimits
 from memcubed.messages.routes import message_routes
 from memcubed.messages.service import MessageService
+from memcubed.production.agent_words import AgentWordsReader
 from memcubed.production.attachments.reader import AttachmentReader
 from memcubed.production.attachments.service import AttachmentService
 from memcubed.production.embedding import EmbeddingService
@@ -156,12 +157,12 @@ def create_fetcher(settings: Settings) -> Fetcher:
 
 def create_extractor(settings: Settings, model: LanguageModel | None) -> Extractor:
     """The LLM extractor when there is a model, else the local one; beside either the readers of other kinds."""
-    extractor: Extractor = LocalExtractor()
-    if model is not None:
-        extractor = LlmExtractor(
-            model, window_tokens=settings.llm_window_tokens, max_answer_tokens=settings.llm_max_answer_tokens
-        )
-    return JoinedExtractor(extractor, [ToolReader(model)])
+    if model is None:
+        return JoinedExtractor(LocalExtractor(), [ToolReader()])
+    extractor = LlmExtractor(
+        model, window_tokens=settings.llm_window_tokens, max_answer_tokens=settings.llm_max_answer_tokens
+    )
+    return JoinedExtractor(extractor, [AgentWordsReader(), ToolReader(model)])
 
 
 def create_parser(settings: Settings) -> DocumentParser:

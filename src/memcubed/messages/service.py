@@ -114,6 +114,7 @@ class MessageService:
             kinds=kinds_of(DEFAULT_VIEWS if request.allow_memory_view is None else request.allow_memory_view),
             related_ids=tuple(dict.fromkeys((*_as_list(request.user_id), *agent_ids, *_role_ids(turns)))),
             tools=read_definitions(request.tools),
+            user_ids=tuple(_as_list(request.user_id)),
         )
         payloads = [message.model_dump(mode="json", exclude_unset=True) for message in request.messages]
         async with self._database.transaction(project_id) as connection:

@@ -10,12 +10,35 @@ from zoneinfo import ZoneInfo
 from pydantic import JsonValue
 
 from memcubed.memories.model import KnownMemory, MemoryKind
-from memcubed.messages.model import Turn
+from memcubed.messages.model import Role, Turn
 
 _UTC: Final = ZoneInfo("UTC")
 
 STATED_KINDS: Final = frozenset({MemoryKind.FACT, MemoryKind.EXPLICIT_PREFERENCE, MemoryKind.IMPLICIT_PREFERENCE})
 """What extractors read out of what was said; memories of other kinds come about otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose memories are made, where that can be told from the names of those who speak.
+
+    `id` is the user's or the agent's; empty for memories that are nobody's own, such as a project's public ones.
+    """
+
+    id: str
+    is_agent: bool = False
+
+    def speaks(self, turn: Turn) -> bool:
+        """Whether a turn is the owner's own: by its `role_id`, or by its `role_name` when it has no `role_id`."""
+        if turn.role is not (Role.ASSISTANT if self.is_agent else Role.USER):
+            return False
+        if turn.role_id is not None:
+            return turn.role_id == self.id
+        return turn.speaker is not None and turn.speaker.casefold() == self.id.casefold()
+
+    def hears(self, turn: Turn) -> bool:
+        """Whether a turn is that of another person."""
+        return turn.role is Role.USER and turn.speaker is not None and not self.speaks(turn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +58,16 @@ class ExtractionRequest:
     kinds: frozenset[MemoryKind] = STATED_KINDS
     tools: tuple[str, ...] = ()
     """Definitions of tools that came with the request, each as JSON text."""
+    owner: Owner | None = None
+    """None where it is not known which speaker the owner is: then all are called by their names."""
+
+    def is_own(self, turn: Turn) -> bool:
+        """Whether the owner is known to speak."""
+        return self.owner is not None and self.owner.speaks(turn)
+
+    def is_anothers(self, turn: Turn) -> bool:
+        """Whether another person than the owner is known to speak."""
+        return self.owner is not None and self.owner.hears(turn)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ class ProductionService:
                 timezone=timezone,
                 kinds=work.options.kinds,
                 tools=work.options.tools,
+                owner=work.owner,
             )
         )
         fillings = []

@@ -10,8 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from memcubed.clock import Clock
 from memcubed.memories.model import MemoryKind, Provenance
 from memcubed.messages.model import Turn
+from memcubed.production.model import Owner
+from memcubed.production.perspective import identify, named
 from memcubed.production.repository import TaskRepository
 from memcubed.production.tasks import TaskOptions, TaskStatus
+from memcubed.store.cubes import find_cube
 from memcubed.store.session import Database
 
 CONTEXT_TURNS: Final = 6
@@ -20,7 +23,10 @@ CONTEXT_TURNS: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share that is still running: its messages, the turns before them, and what the request asked for."""
+    """A share that is still running: its messages, the turns before them, and what the request asked for.
+
+    `owner` is known where it can be told which of the speakers the cube's owner is.
+    """
 
     project_id: UUID
     cube_id: UUID
@@ -28,6 +34,7 @@ class Share:
     turns: Sequence[Turn]
     context: Sequence[Turn]
     options: TaskOptions
+    owner: Owner | None = None
 
     @property
     def provenance(self) -> Provenance:
@@ -52,12 +59,17 @@ class ShareService:
             if await repository.find_share_status(cube_id, task_id) != TaskStatus.RUNNING:
                 return None
             stored = await repository.find_options(task_id)
-            if stored is None:
+            cube = await find_cube(connection, project_id, cube_id)
+            if stored is None or cube is None:
                 return None
             options = TaskOptions.from_json(stored)
-            turns = await repository.list_turns(cube_id, task_id)
-            context = await repository.list_earlier_turns(cube_id, options.conversation_id, task_id, CONTEXT_TURNS)
-        return Share(project_id, cube_id, task_id, turns, context, options)
+            turns: Sequence[Turn] = await repository.list_turns(cube_id, task_id)
+            context: Sequence[Turn] = await repository.list_earlier_turns(
+                cube_id, options.conversation_id, task_id, CONTEXT_TURNS
+            )
+        turns, context = (named(cube, options.user_ids, read) for read in (turns, context))
+        owner = identify(cube, options.user_ids, (*context, *turns))
+        return Share(project_id, cube_id, task_id, turns, context, options, owner)
 
     async def lock(self, connection: AsyncConnection, share: Share) -> bool:
         """Whether the share is still running; if so nobody else can end it before this transaction does."""

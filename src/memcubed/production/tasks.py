@@ -53,6 +53,7 @@ class TaskOptions:
     related_ids: tuple[str, ...] = ()
     task_kind: TaskKind = TaskKind.MESSAGES
     tools: tuple[str, ...] = ()
+    user_ids: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, JsonValue]:
         """As it is stored with the task."""
@@ -66,13 +67,14 @@ class TaskOptions:
             "related_ids": list(self.related_ids),
             "task_kind": self.task_kind.value,
             "tools": list(self.tools),
+            "user_ids": list(self.user_ids),
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, JsonValue]) -> "TaskOptions":
         """The inverse of `to_json`."""
         tags, info, kinds = stored["tags"], stored["info"], stored["kinds"]
-        related_ids, tools = stored.get("related_ids"), stored.get("tools")
+        related_ids, tools, user_ids = (stored.get(name) for name in ("related_ids", "tools", "user_ids"))
         app_id, agent_id = stored["app_id"], stored["agent_id"]
         return cls(
             conversation_id=str(stored["conversation_id"]),
@@ -84,6 +86,7 @@ class TaskOptions:
             related_ids=tuple(str(id_) for id_ in related_ids) if isinstance(related_ids, list) else (),
             task_kind=TaskKind(str(stored.get("task_kind", TaskKind.MESSAGES))),
             tools=tuple(str(tool) for tool in tools) if isinstance(tools, list) else (),
+            user_ids=tuple(str(id_) for id_ in user_ids) if isinstance(user_ids, list) else (),
         )
 
 

@@ -86,6 +86,8 @@ class RecallService:
         calibration = self._calibrations.current()
         weights = Weights.of(request.arms).calibrated(calibration)
         question = Question.read(request.query, now.astimezone(project.timezone))
+        if request.user_id is None:  # an agent's own memory: what it said counts as much as what it was told
+            question = replace(question, asks_assistant=True)
         texts = await self._search_texts(request)
         started = time.perf_counter()
         vectors = [vector for vector in await asyncio.gather(*map(self._embed, texts)) if vector is not None]

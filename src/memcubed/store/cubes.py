@@ -56,6 +56,16 @@ async def find_kind(connection: AsyncConnection, project_id: UUID, cube_id: UUID
     return None if kind is None else CubeKind(kind)
 
 
+async def find_cube(connection: AsyncConnection, project_id: UUID, cube_id: UUID) -> Cube | None:
+    """The cube with this id, unless it was deleted."""
+    row = (
+        await connection.execute(
+            select(cubes.c.kind, cubes.c.owner).where(cubes.c.project_id == project_id, cubes.c.id == cube_id)
+        )
+    ).one_or_none()
+    return None if row is None else Cube(project_id, CubeKind(row.kind), row.owner)
+
+
 async def ensure_cubes(connection: AsyncConnection, wanted: Iterable[Cube]) -> None:
     """Make the cubes that do not exist yet."""
     rows = [

@@ -14,6 +14,7 @@ from memcubed.production.llm.evidence import Evidence
 from memcubed.production.llm.prompt import label_turns, load_prompt, render_data
 from memcubed.production.llm.review import DropReason, review
 from memcubed.production.llm.small_talk import has_something_to_read
+from memcubed.production.llm.subjects import about_its_speaker
 from memcubed.production.llm.windows import Window, cut_windows, halve
 from memcubed.production.model import STATED_KINDS, Draft, Extraction, ExtractionRequest, Usage
 from memcubed.providers.llm.protocol import LanguageModel, TooLongForModelError
@@ -121,10 +122,11 @@ class LlmExtractor:
 def _judge(answer: ExtractedMemories, evidence: Evidence, request: ExtractionRequest, tally: _Tally) -> None:
     for proposed in answer.memories:
         verdict = review(proposed, evidence, request, earlier=tally.drafts)
-        if verdict.draft is not None:
-            tally.drafts.append(verdict.draft)
-        if verdict.reason is not None:
-            tally.dropped[verdict.reason] += 1
+        draft = None if verdict.draft is None else about_its_speaker(verdict.draft, request)
+        if draft is not None and draft.kind in request.kinds:
+            tally.drafts.append(draft)
+        else:
+            tally.dropped[verdict.reason or DropReason.OTHER_PERSON] += 1
 
 
 def _language_of(turns: tuple[Turn, ...]) -> Language:

@@ -93,7 +93,7 @@ def _describe_all(
 def _describe(turn: Turn, request: ExtractionRequest, language: Language) -> Mapping[str, object]:
     local = turn.chat_time.astimezone(request.timezone)
     described: dict[str, object] = {"role": turn.role.value}
-    if turn.speaker:
+    if turn.speaker and not request.is_own(turn):
         described["speaker"] = turn.speaker
     described["time"] = f"{local:%Y-%m-%d} {_WEEKDAYS[language][local.weekday()]} {local:%H:%M}"
     if dates := relative_dates(turn, request.timezone):
@@ -114,10 +114,20 @@ _TASK = {
     ),
 }
 
+_OTHERS = {
+    Language.ZH: "有 speaker 的发言是那个人说的，不是用户说的：这样的记忆以那个人的名字开头，kind 为 fact。",
+    Language.EN: (
+        " A turn with a speaker is that person's, not the user's: begin such a memory with the person's name, of kind"
+        " fact."
+    ),
+}
+
 
 def _task(request: ExtractionRequest, language: Language) -> str:
     chinese = language is Language.ZH
     task = _TASK[language]
+    if any(request.is_anothers(turn) for turn in request.turns):
+        task += _OTHERS[language]
     wanted = request.kinds & STATED_KINDS
     if wanted != STATED_KINDS:
         names = ", ".join(kind.value for kind in MemoryKind if kind in wanted)

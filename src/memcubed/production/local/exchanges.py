@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from memcubed.language.cleaning import printable
 from memcubed.language.dates import resolve
@@ -16,7 +15,8 @@ from memcubed.production.model import ExtractionRequest
 class Place:
     """A turn in its place.
 
-    `now` is when it was said, in the project's time zone; `new` if memories may come from it. `dated` is the text with
+    `now` is when it was said, in the project's time zone; `new` if memories may come from it; `own` when the owner of
+    the memories is known to speak, `anothers` when another person is. `dated` is the text with
     absolute dates; what is current is left alone in it, as every memory shows the day it was said.
     """
 
@@ -27,6 +27,13 @@ class Place:
     language: Language
     now: datetime
     new: bool
+    own: bool = False
+    anothers: bool = False
+
+    @property
+    def speaker(self) -> str | None:
+        """The name that the turn's words are told under; None for the user, the assistant and the owner."""
+        return None if self.own else self.turn.speaker
 
     @property
     def chinese(self) -> bool:
@@ -59,7 +66,7 @@ def read(request: ExtractionRequest) -> Conversation:
     turns = [(turn, False) for turn in request.context] + [(turn, True) for turn in request.turns]
     talk = [(turn, text, new) for turn, new in turns if (text := _said(turn))]
     main = detect("\n".join(text[:500] for _, text, _ in talk))
-    places = tuple(_place(i, turn, text, main, request.timezone, new=new) for i, (turn, text, new) in enumerate(talk))
+    places = tuple(_place(i, turn, text, main, request, new=new) for i, (turn, text, new) in enumerate(talk))
     speakers = {place.turn.speaker for place in places if place.turn.role is Role.USER and place.turn.speaker}
     alone = all(place.turn.role is Role.USER for place in places)
     return Conversation(places, len(speakers) > 1 or (alone and bool(speakers)))
@@ -79,7 +86,9 @@ def _said(turn: Turn) -> str:
             return ""
 
 
-def _place(index: int, turn: Turn, text: str, main: Language, zone: ZoneInfo, *, new: bool) -> Place:
+def _place(index: int, turn: Turn, text: str, main: Language, request: ExtractionRequest, *, new: bool) -> Place:
     language = detect(text, main)
-    now = turn.chat_time.astimezone(zone)
-    return Place(index, turn, text, resolve(text, now, language, current=False), language, now, new)
+    now = turn.chat_time.astimezone(request.timezone)
+    dated = resolve(text, now, language, current=False)
+    own, anothers = request.is_own(turn), request.is_anothers(turn)
+    return Place(index, turn, text, dated, language, now, new, own=own, anothers=anothers)

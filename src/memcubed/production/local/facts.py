@@ -93,7 +93,8 @@ def reply_facts(place: Place, conversation: Conversation, vocabulary: tuple[str,
     drafts = []
     for i, part in enumerate(pieces(text, _REPLY[0 if place.chinese else 1])[:_MAX_PIECES]):
         body = part if i == 0 or not lead else f"{lead} … {part}"
-        drafts.append(_draft(place, conversation, body, wording.answered(place, short, body), (), vocabulary))
+        value = wording.answered(place, short, body, asked_by=question)
+        drafts.append(_draft(place, conversation, body, value, (), vocabulary))
     return drafts
 
 
@@ -151,7 +152,7 @@ def index_text(place: Place, words: str) -> str:
 
     No date: measured, a date in the embedded text costs recall.
     """
-    if not place.turn.speaker:
+    if not place.speaker:
         return words
     return f"{wording.name(place)}：{words}" if place.chinese else f"{wording.name(place)}: {words}"
 

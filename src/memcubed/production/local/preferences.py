@@ -25,8 +25,11 @@ _OPTION: Final = (30, 80)
 
 
 def stated_preferences(place: Place, conversation: Conversation, vocabulary: tuple[str, ...]) -> list[Draft]:
-    """Return the preferences that a turn states of its speaker; instructions too where there is an assistant."""
-    if place.turn.role is not Role.USER:
+    """Return the preferences that a turn states of its speaker; instructions too where there is an assistant.
+
+    None where the speaker is another person than the owner of the memories: what was said is a fact about them.
+    """
+    if place.turn.role is not Role.USER or place.anothers:
         return []
     rules = preference_zh if place.chinese else preference_en
     said = [sentence[:_LONGEST] for sentence in own_sentences(sentences(place.text)[:_MAX_SENTENCES])]
@@ -41,7 +44,7 @@ def implied_preference(
 ) -> Draft | None:
     """Return what a choice hints at, with the options and the admission that no reason was given."""
     found = taken.choice
-    if found.order or place.turn.role is not Role.USER:
+    if found.order or place.turn.role is not Role.USER or place.anothers:
         return None
     short = [clip(option, _OPTION[0 if place.chinese else 1]) for option in found.options]
     who, quote = wording.name(place), clip(place.text, _QUOTE[0 if place.chinese else 1])
