@@ -17,10 +17,14 @@ class SearchedCube:
 
 
 def searched_cubes(project_id: UUID, request: SearchRequest, filters: Filters) -> list[SearchedCube]:
-    """The public cube of the project, the user's and the agent's, each with the filter's condition for its kind."""
-    cubes = [public_cube(project_id)]
+    """The user's cube, the agent's and the project's public one, each with the filter's condition for its kind.
+
+    The nearest comes first: what several of them remember of one conversation is told by the first.
+    """
+    cubes = []
     if request.user_id is not None:
         cubes.append(Cube(project_id, CubeKind.USER, request.user_id))
     if request.agent_id is not None:
         cubes.append(Cube(project_id, CubeKind.AGENT, request.agent_id))
+    cubes.append(public_cube(project_id))
     return [SearchedCube(cube.id, filters.of(cube.kind)) for cube in cubes]

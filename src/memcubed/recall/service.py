@@ -36,6 +36,7 @@ from memcubed.providers.embeddings import Embedder, Vector
 from memcubed.recall.calibration import Ranked, relativities
 from memcubed.recall.calibrations import CalibrationService
 from memcubed.recall.diversity import diversify
+from memcubed.recall.echoes import without_echoes
 from memcubed.recall.folding import Folded, fold
 from memcubed.recall.model import Calibration, Candidate, Found
 from memcubed.recall.question import Question
@@ -93,9 +94,10 @@ class RecallService:
         vectors = [vector for vector in await asyncio.gather(*map(self._embed, texts)) if vector is not None]
         vector = blend(vectors) if vectors else None
         embedded = time.perf_counter()
+        cubes = searched_cubes(project.id, request, filters)
         found = await self._repository.search(
             project.id,
-            searched_cubes(project.id, request, filters),
+            cubes,
             request.kinds,
             vector=vector,
             space="" if vector is None else self._embedder.space,
@@ -107,6 +109,7 @@ class RecallService:
             found = _by_words_alone(found, calibration)
         else:
             found = await self._with_pending(found, vector)
+        found = without_echoes(found, [cube.id for cube in cubes])
         scored = diversify(rank(found, question, weights, conversation_id=request.conversation_id))
         ranked = relativities(scored, question, calibration, size=found.size)
         ordered = time.perf_counter()
