@@ -15,6 +15,7 @@ from procrastinate.exceptions import ConnectorException
 from prometheus_client import CollectorRegistry
 
 from memcubed import embedded
+from memcubed.admin.routes import admin_routes
 from memcubed.chat.routes import chat_routes
 from memcubed.chat.service import ChatService
 from memcubed.clock import utc_now
@@ -62,7 +63,8 @@ from memcubed.profiles.local_filling import LocalFiller
 from memcubed.profiles.routes import profile_routes
 from memcubed.profiles.service import ProfileService
 from memcubed.projects.admin_keys import AdminKeyService
-from memcubed.projects.authentication import Gate, TokenAuthentication
+from memcubed.projects.administration import ProjectAdministration
+from memcubed.projects.authentication import AdminAuthentication, Gate, TokenAuthentication
 from memcubed.projects.input_limit import InputLimit
 from memcubed.projects.limits import Bucket
 from memcubed.projects.refusals import FailedKeys, Refusals
@@ -495,6 +497,13 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
             memory_routes(library, authenticate),
             feedback_routes(feedback, authenticate),
         ],
+        admin=admin_routes(
+            ProjectAdministration(service.database),
+            service.usage,
+            AdminAuthentication(service.admin_keys, gate),
+            utc_now,
+            default_timezone=settings.default_timezone,
+        ),
         health=health_routes(describe, probe, service.registry),
         lifespan=lifespan,
         registry=service.registry,

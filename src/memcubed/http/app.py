@@ -23,6 +23,7 @@ def create_app(
     *,
     version: str,
     routers: Sequence[APIRouter],
+    admin: APIRouter,
     health: APIRouter,
     lifespan: Lifespan,
     registry: CollectorRegistry,
@@ -39,6 +40,7 @@ def create_app(
     for router in routers:
         app.include_router(router, prefix=BASE_PATH)
     app.include_router(probe_routes(), prefix=BASE_PATH)
+    app.include_router(admin)
     app.include_router(health)
     install_failures(app)
     install_openapi(app)

@@ -114,7 +114,7 @@ class AdminAuthentication(SecurityBase):
         self.model = APIKey.model_validate(
             {"in": APIKeyIn.header, "name": "Authorization", "description": "`Token <an admin key>`"}
         )
-        self.scheme_name = "Admin token"
+        self.scheme_name = "AdminToken"
         self._keys = keys
         self._gate = gate
 

@@ -18,6 +18,27 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectRecord:
+    """A project as the operator sees it.
+
+    `daily_token_budget` is its own budget of model tokens: None for the installation's, 0 for no limit.
+    """
+
+    project: Project
+    created_at: datetime
+    daily_token_budget: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectChange:
+    """What is to be different; None leaves a field as it is. A budget of -1 is the installation's again."""
+
+    name: str | None = None
+    timezone: str | None = None
+    daily_token_budget: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key as it may be shown: its prefix, never the key or its hash."""
 

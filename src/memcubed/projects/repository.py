@@ -5,12 +5,12 @@ from typing import Any, Final, LiteralString
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memcubed.projects.keys import NewKey
-from memcubed.projects.model import ApiKey, Project
+from memcubed.projects.model import ApiKey, Project, ProjectChange, ProjectRecord
 from memcubed.projects.scopes import Scope
 from memcubed.store.tables import admin_keys, api_keys, projects
 
@@ -99,6 +99,56 @@ class ProjectRepository:
         await self._connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
         return _project((await self._connection.execute(select(projects).where(projects.c.name == name))).one())
 
+    async def insert_project(self, name: str, timezone: str) -> ProjectRecord | None:
+        """A new project; None when there is one of this name."""
+        result = await self._connection.execute(
+            insert(projects)
+            .values(id=uuid4(), name=name, timezone=timezone)
+            .on_conflict_do_nothing(index_elements=["name"])
+            .returning(projects)
+        )
+        row = result.one_or_none()
+        return None if row is None else _record(row)
+
+    async def list_records(self) -> list[ProjectRecord]:
+        """Every project as the operator sees it, oldest first."""
+        rows = await self._connection.execute(select(projects).order_by(projects.c.created_at))
+        return [_record(row) for row in rows]
+
+    async def find_record(self, project_id: UUID) -> ProjectRecord | None:
+        """A project as the operator sees it."""
+        row = (await self._connection.execute(select(projects).where(projects.c.id == project_id))).one_or_none()
+        return None if row is None else _record(row)
+
+    async def update_project(self, project_id: UUID, change: ProjectChange) -> None:
+        """Change a project. Raises IntegrityError when another one has the name."""
+        values: dict[str, object] = {}
+        if change.name is not None:
+            values["name"] = change.name
+        if change.timezone is not None:
+            values["timezone"] = change.timezone
+        if change.daily_token_budget is not None:
+            values["daily_token_budget"] = None if change.daily_token_budget < 0 else change.daily_token_budget
+        if values:
+            await self._connection.execute(update(projects).where(projects.c.id == project_id).values(**values))
+
+    async def delete_project(self, project_id: UUID) -> bool:
+        """Delete a project with everything in it; False when there is none."""
+        result = await self._connection.execute(
+            delete(projects).where(projects.c.id == project_id).returning(projects.c.id)
+        )
+        return result.first() is not None
+
+    async def revoke_key_by_id(self, project_id: UUID, key_id: UUID) -> bool:
+        """Revoke a key; False when there is no such key that is not revoked already."""
+        result = await self._connection.execute(
+            update(api_keys)
+            .where(api_keys.c.project_id == project_id, api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+            .values(revoked_at=func.now())
+            .returning(api_keys.c.id)
+        )
+        return result.first() is not None
+
     async def add_key(
         self, project_id: UUID, name: str, key: NewKey, expires_at: datetime | None, scopes: frozenset[Scope]
     ) -> ApiKey:
@@ -170,6 +220,10 @@ def _key(row: Row[Any], scopes: frozenset[Scope] | None = None) -> ApiKey:
         revoked_at=row.revoked_at,
         scopes=frozenset(map(Scope, row.scopes)) if scopes is None else scopes,
     )
+
+
+def _record(row: Row[Any]) -> ProjectRecord:
+    return ProjectRecord(_project(row), row.created_at, row.daily_token_budget)
 
 
 def _project(row: Row[Any]) -> Project:

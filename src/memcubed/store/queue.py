@@ -40,6 +40,8 @@ _WAKE: Final = text("""
     WHERE status = 'todo' AND scheduled_at > now() AND args ->> 'project_id' = :project_id
 """)
 
+_DROP: Final = text("DELETE FROM procrastinate_jobs WHERE status = 'todo' AND args ->> 'project_id' = :project_id")
+
 log = structlog.get_logger(__name__)
 
 
@@ -70,6 +72,11 @@ def create_queue(url: str) -> procrastinate.App:
 async def wake_jobs(connection: AsyncConnection, project_id: UUID) -> None:
     """Let a project's jobs that wait for a later time run now."""
     await connection.execute(_WAKE, {"project_id": str(project_id)})
+
+
+async def drop_jobs(connection: AsyncConnection, project_id: UUID) -> None:
+    """Forget a project's jobs that do not run yet."""
+    await connection.execute(_DROP, {"project_id": str(project_id)})
 
 
 class SteadyJobManager(JobManager):

@@ -1,0 +1,1 @@
+"""The operator's API: projects, their keys, and what they use."""
