@@ -41,6 +41,7 @@ from memcubed.production.agent_words import AgentWordsReader
 from memcubed.production.attachments.reader import AttachmentReader
 from memcubed.production.attachments.service import AttachmentService
 from memcubed.production.embedding import EmbeddingService
+from memcubed.production.events import LlmEventReader, LocalEventReader
 from memcubed.production.jobs import (
     RUN_SHARE,
     ProductionQueue,
@@ -160,11 +161,14 @@ def create_fetcher(settings: Settings) -> Fetcher:
 def create_extractor(settings: Settings, model: LanguageModel | None) -> Extractor:
     """The LLM extractor when there is a model, else the local one; beside either the readers of other kinds."""
     if model is None:
-        return JoinedExtractor(LocalExtractor(), [ToolReader()])
+        return JoinedExtractor(LocalExtractor(), [LocalEventReader(), ToolReader()])
     extractor = LlmExtractor(
         model, window_tokens=settings.llm_window_tokens, max_answer_tokens=settings.llm_max_answer_tokens
     )
-    return JoinedExtractor(extractor, [AgentWordsReader(), ToolReader(model)])
+    events = LlmEventReader(
+        model, window_tokens=settings.llm_window_tokens, max_answer_tokens=settings.llm_max_answer_tokens
+    )
+    return JoinedExtractor(extractor, [AgentWordsReader(), events, ToolReader(model)])
 
 
 def create_parser(settings: Settings) -> DocumentParser:

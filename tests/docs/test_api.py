@@ -12,6 +12,7 @@ from memcubed.errors import ConfigurationError, MemcubedError, ProviderError
 from memcubed.feedback.schemas import AddFeedbackRequest
 from memcubed.memories.requests import GetMemoryData, GetMemoryRequest, SuccessData, UpdateMemoryRequest
 from memcubed.memories.schemas import (
+    EventDetail,
     MemoryDetail,
     PreferenceDetail,
     ProfileDetail,
@@ -57,6 +58,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     SourceDetail,
     ToolMemoryDetail,
     ToolUse,
+    EventDetail,
     GetMessageRequest,
     GetMessageData,
     GetMemoryRequest,

@@ -159,7 +159,7 @@ class AddMessageRequest(RequestModel):
     allow_public: Flag = False
     """Whether the project's public memory gains these memories as well."""
     allow_memory_view: Annotated[list[MemoryView] | None, BeforeValidator(check_views)] = None
-    """The kinds of memory to make; absent: facts, preferences and tool memories."""
+    """The kinds of memory to make; absent: all but events and skills."""
     tools: JsonValue = None
     """Not of the hosted platform: the tools that the assistant had, as in OpenAI's API."""
     async_mode: Flag = True

@@ -15,7 +15,7 @@ from memcubed.memories.service import MemoryService
 from memcubed.messages.model import Turn
 from memcubed.production.attachments.service import AttachmentService
 from memcubed.production.embedding import EmbeddingService
-from memcubed.production.model import Draft, Extraction, ExtractionRequest, Extractor
+from memcubed.production.model import STATED_KINDS, Draft, Extraction, ExtractionRequest, Extractor
 from memcubed.production.shares import Share, ShareService
 from memcubed.profiles.filling import Filling
 from memcubed.profiles.service import ProfileService
@@ -110,7 +110,9 @@ class ProductionService:
             log.warning("known_memories_not_shown", reason=error.message)
             return ()
         async with self._database.transaction(project_id) as connection:
-            return await self._memories.list_nearest(connection, project_id, cube_id, vector, KNOWN_MEMORIES)
+            nearest = await self._memories.list_nearest(connection, project_id, cube_id, vector, KNOWN_MEMORIES)
+        # An event or a tool's use does not say that the facts behind it are known.
+        return [memory for memory in nearest if memory.kind in STATED_KINDS]
 
     async def _embed(self, drafts: Sequence[Draft], turns: Sequence[Turn]) -> tuple[list[NewMemory], bool]:
         texts = [draft.index_text or index_text(draft.key, draft.value) for draft in drafts]

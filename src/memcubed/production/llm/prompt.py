@@ -55,12 +55,18 @@ def label_turns(window: Window) -> dict[str, Turn]:
 
 
 def render_data(
-    window: Window, request: ExtractionRequest, language: Language, *, nonce: str, known: Sequence[str]
+    window: Window,
+    request: ExtractionRequest,
+    language: Language,
+    *,
+    nonce: str,
+    known: Sequence[str],
+    task: str | None = None,
 ) -> str:
     """Render the user message: the window as JSON between two lines that carry `nonce`.
 
     `nonce` is unpredictable to those who wrote the messages. The ids are those of `label_turns`; the request's
-    `context` has none, so that it cannot be a source.
+    `context` has none, so that it cannot be a source. `task` stands at the end in place of the usual one.
     """
     context = _describe_all(last_turns(request.context, _CONTEXT_TOKENS), (), request, language)
     shown = _describe_all(tuple(label_turns(window).values()), tuple(label_turns(window)), request, language)
@@ -73,7 +79,7 @@ def render_data(
     if request.vocabulary:
         data["vocabulary"] = list(request.vocabulary[:_MOST_VOCABULARY])
     data["turns"] = shown[len(window.overlap) :]
-    return f"{fence(data, nonce)}\n\n{_task(request, language)}"
+    return f"{fence(data, nonce)}\n\n{_task(request, language) if task is None else task}"
 
 
 def _describe_all(
