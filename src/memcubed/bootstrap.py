@@ -79,7 +79,7 @@ from memcubed.providers.configured import (
     create_vision_model,
 )
 from memcubed.providers.embeddings import Embedder
-from memcubed.providers.llm.metering import MeteredModel
+from memcubed.providers.llm.metering import MeteredModel, MeteredVision
 from memcubed.providers.llm.protocol import LanguageModel
 from memcubed.recall.calibrations import CalibrationService
 from memcubed.recall.model import Calibration
@@ -229,7 +229,8 @@ class Service:
         embedding = EmbeddingService(self.database, self.memories, self.embedder)
         filler = LocalFiller() if self.model is None else LlmFiller(self.model)
         self.profiles = ProfileService(self.database, self.memories, filler, self.jobs.enqueue_embedding, utc_now)
-        self.vision = create_vision_model(settings)
+        vision = create_vision_model(settings, self.usage.add_answer)
+        self.vision = None if vision is None else MeteredVision(vision, self.usage, self.slots)
         attachments = AttachmentService(
             self.database,
             AttachmentReader(self.fetcher, self.documents, self.vision, file_bytes=settings.document_max_bytes),

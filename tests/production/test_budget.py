@@ -1,6 +1,7 @@
 """What model calls cost is counted, and a budget that is spent puts extraction off without losing anything."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -168,6 +169,51 @@ async def test_a_request_that_needs_the_model_is_refused_plainly(start: StartSer
         assert (answer.status, answer.code) == (429, 40304)
         assert "budget" in answer.message
         assert 1 <= int(answer.headers["retry-after"]) <= 86_400
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_chat_is_refused_plainly(start: StartService, server: ScriptedServer, stream: bool) -> None:  # noqa: FBT001 - a case
+    async with start(llm_settings(server, daily_token_budget=1)) as api:
+        client = await api.client()
+        await spend_all(client)
+        answer = await client.send(
+            "/chat", {"user_id": "first", "conversation_id": "c", "query": "Where do I live?", "stream": stream}
+        )
+        assert (answer.status, answer.code) == (429, 40304)
+        assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_chat_and_feedback_are_counted_as_such(start: StartService, server: ScriptedServer) -> None:
+    server.answer_with(text_answer("In Lisbon."))
+    async with start(llm_settings(server, task_attempts=1)) as api:
+        client = await api.client()
+        asked = {"user_id": "u", "conversation_id": "c", "add_message_on_answer": False}
+        await client.post("/chat", {**asked, "query": "Where do I live?"})
+        task = await client.post("/add/feedback", {**asked, "feedback_content": "No, I live in Porto."})
+        await client.finished(task["task_id"])
+        await api.service.usage.write()
+        purposes = {row[0]: row[2] for row in spent(api)}
+        assert purposes["chat"] == 1
+        assert purposes["feedback"] >= 1
+        assert set(purposes) == {"chat", "feedback"}
+
+
+async def test_an_image_waits_for_the_next_day(start: StartService, server: ScriptedServer) -> None:
+    settings = llm_settings(server, vision_model="eyes", daily_token_budget=1)
+    async with start(settings) as api:
+        client = await api.client()
+        await spend_all(client)
+        pixel = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 40).decode()
+        image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{pixel}"}}
+        task = (await client.add({"role": "user", "content": [image]}))["task_id"]
+        await put_off(api, task)
+        assert (await client.status(task))["status"] == "running"
+        async with api.service.database.transaction(None) as connection:
+            project_id = await project_of(api, client)
+            query_none(api, "UPDATE projects SET daily_token_budget = 0 WHERE id = %(id)s", id=project_id)
+            await wake_jobs(connection, project_id)
+        await client.finished(task)
+        assert "vision" in {row[0] for row in spent(api)}
 
 
 async def test_a_search_goes_on_without_rewriting(start: StartService) -> None:

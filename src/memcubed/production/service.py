@@ -21,6 +21,7 @@ from memcubed.profiles.filling import Filling
 from memcubed.profiles.service import ProfileService
 from memcubed.providers.embeddings import Embedder, Vector
 from memcubed.store.session import Database
+from memcubed.usage.attribution import PROFILE, purposed
 
 KNOWN_MEMORIES: Final = 10
 """How many of the cube's nearest memories an extractor that reads them is shown."""
@@ -89,7 +90,8 @@ class ProductionService:
         )
         fillings = []
         if MemoryKind.PROFILE in work.options.kinds:
-            fillings = await self._profiles.propose(project_id, cube_id, work.turns)
+            with purposed(PROFILE):
+                fillings = await self._profiles.propose(project_id, cube_id, work.turns)
         new, are_embedded = await self._embed(extraction.drafts, work.turns)
         pieces, are_pieces_embedded = await self._embed_pieces(attached.memories)
         await self._finish(work, _Outcome([*new, *pieces], extraction, fillings, attached.notes))

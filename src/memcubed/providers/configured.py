@@ -54,8 +54,13 @@ def create_model(settings: Settings) -> LanguageModel | None:
     )
 
 
-def create_vision_model(settings: Settings) -> VisionModel | None:
-    """The vision model that the settings name, if any. A key goes only to the endpoint that it was given for."""
+def create_vision_model(
+    settings: Settings, on_tokens: Callable[[str, int, int], None] | None = None
+) -> VisionModel | None:
+    """The vision model that the settings name, if any. A key goes only to the endpoint that it was given for.
+
+    `on_tokens` is told what its calls cost.
+    """
     if settings.vision_model is None:
         return None
     key = settings.vision_api_key
@@ -67,6 +72,7 @@ def create_vision_model(settings: Settings) -> VisionModel | None:
         model=settings.vision_model,
         timeout=settings.llm_timeout_seconds,
         max_concurrency=settings.llm_concurrency,
+        on_tokens=on_tokens,
     )
 
 

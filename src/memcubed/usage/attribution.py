@@ -3,25 +3,36 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
 EMBEDDING: Final = "embedding"
 """The purpose of embedding calls; a budget is not spent by them."""
 
+TOOL_MEMORY: Final = "tool_memory"
+PROFILE: Final = "profile"
+VISION: Final = "vision"
+
 _PURPOSE_OF_ROUTE: Final = {"search/memory": "rewriting", "extract/memory": "preview"}
 _PURPOSE_OF_SLICE: Final = {"production": "extraction"}
 
 
 @dataclass(slots=True)
+class Admission:
+    """Whether work was let through already."""
+
+    is_granted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """A job, or a request. Its first model call asks whether the project has budget left; then it may finish."""
 
     project_id: UUID
     purpose: str
     task_id: UUID | None = None
-    is_admitted: bool = False
+    admission: Admission = field(default_factory=Admission)
 
 
 # Of the running asyncio task, as the log's bound values are: the calls are made deep inside extractors, which know

@@ -49,7 +49,7 @@ class UsageService:
         Work that was admitted once is, to its end: a conversation that costs more than is left is read whole.
         """
         work = current_work()
-        if work is None or work.is_admitted:
+        if work is None or work.admission.is_granted:
             return
         budget = await self.read_budget(work.project_id)
         if budget.is_spent:
@@ -59,13 +59,17 @@ class UsageService:
                 "00:00 UTC.",
                 retry_after=self._until_tomorrow(),
             )
-        work.is_admitted = True
+        work.admission.is_granted = True
 
     def add(self, model: str, *, calls: int, input_tokens: int, output_tokens: int) -> None:
         """Count calls for the running work."""
         work = current_work()
         purpose = "other" if work is None else work.purpose
         self._add(purpose, model, Usage(calls, input_tokens, output_tokens))
+
+    def add_answer(self, model: str, input_tokens: int, output_tokens: int) -> None:
+        """Count one call for the running work."""
+        self.add(model, calls=1, input_tokens=input_tokens, output_tokens=output_tokens)
 
     def add_embeddings(self, model: str, input_tokens: int) -> None:
         """Count a call for embeddings for the running work."""

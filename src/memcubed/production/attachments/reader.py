@@ -13,13 +13,14 @@ from memcubed.documents.images import image_type
 from memcubed.documents.inline import is_url, read_inline
 from memcubed.documents.model import Document
 from memcubed.documents.parser import DocumentParser
-from memcubed.errors import FetchError, MemcubedError, ProviderError
+from memcubed.errors import BudgetSpentError, FetchError, MemcubedError, ProviderError
 from memcubed.language.cleaning import printable
 from memcubed.language.detect import Language
 from memcubed.messages.attachments import MAX_IMAGE_BYTES, MAX_NAME_CHARACTERS, Attachment, AttachmentKind
 from memcubed.production.attachments.describing import clean_description, describing_prompt
 from memcubed.production.attachments.model import Reading, ReadPiece
 from memcubed.providers.llm.vision import VisionModel
+from memcubed.usage.attribution import VISION, purposed
 
 _TRIES: Final = 3
 _FIRST_WAIT_SECONDS: Final = 1.0
@@ -45,7 +46,10 @@ class _File:
 
 
 class AttachmentReader:
-    """Reads attachments. Whatever goes wrong with one is its reading's `failure`, never an exception."""
+    """Reads attachments. Whatever goes wrong with one is its reading's `failure`, never an exception.
+
+    But for BudgetSpentError: an image that is not read today can be read tomorrow.
+    """
 
     def __init__(
         self,
@@ -75,6 +79,8 @@ class AttachmentReader:
             return _failed(attachment, error.message), 0
         try:
             return await self._read(attachment, file, language), len(file.content)
+        except BudgetSpentError:
+            raise  # the task waits for the next day; then the image is read
         except MemcubedError as error:
             return _failed(attachment, error.message), len(file.content)
 
@@ -107,9 +113,9 @@ class AttachmentReader:
 
     async def _describe(self, vision: VisionModel, image: bytes, media_type: str, language: Language) -> str:
         instructions = describing_prompt(language)
-        return clean_description(
-            await self._insist(lambda: vision.describe(image, media_type, instructions=instructions))
-        )
+        with purposed(VISION):
+            said = await self._insist(lambda: vision.describe(image, media_type, instructions=instructions))
+        return clean_description(said)
 
     async def _insist(self, once: Callable[[], Awaitable[DoneT]]) -> DoneT:
         tries = 0

@@ -16,6 +16,7 @@ from memcubed.production.tools.definitions import Definition, find_definitions
 from memcubed.production.tools.experience import Experience, ask_experience
 from memcubed.production.tools.trajectories import Trajectory, find_trajectories
 from memcubed.providers.llm.protocol import LanguageModel
+from memcubed.usage.attribution import TOOL_MEMORY, purposed
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +50,8 @@ class ToolReader:
     async def _learn(self, trajectory: Trajectory, language: Language) -> tuple[Experience, Usage]:
         if self._model is not None:
             try:
-                return await ask_experience(self._model, trajectory, language)
+                with purposed(TOOL_MEMORY):
+                    return await ask_experience(self._model, trajectory, language)
             except ProviderError as error:
                 log.warning("tool_experience_not_asked", reason=error.message)
         tools = {step.call.name: wording.experience_of(step, language) for step in trajectory.steps}

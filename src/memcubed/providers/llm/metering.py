@@ -14,6 +14,7 @@ from memcubed.providers.llm.protocol import (
     TextDelta,
     TextEnd,
 )
+from memcubed.providers.llm.vision import VisionModel
 
 _BYTES_PER_TOKEN: Final = 4
 
@@ -109,6 +110,33 @@ class MeteredModel:
 
     def _add(self, model: str, calls: int, input_tokens: int, output_tokens: int) -> None:
         self._meter.add(model, calls=calls, input_tokens=input_tokens, output_tokens=output_tokens)
+
+
+class MeteredVision:
+    """Implements VisionModel around another one, which counts its calls by itself."""
+
+    def __init__(self, inner: VisionModel, meter: Meter, slots: Slots) -> None:
+        self._inner = inner
+        self._meter = meter
+        self._slots = slots
+
+    @property
+    def name(self) -> str:
+        """The wrapped model's."""
+        return self._inner.name
+
+    async def describe(self, image: bytes, media_type: str, *, instructions: str) -> str:
+        """Ask the wrapped model."""
+        await self._meter.admit()
+        try:
+            async with self._slots.hold():
+                return await self._inner.describe(image, media_type, instructions=instructions)
+        finally:
+            await self._meter.write()
+
+    async def close(self) -> None:
+        """Close the wrapped model."""
+        await self._inner.close()
 
 
 def _estimate(text: str) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import Callable
 from typing import Protocol, cast
 from urllib.parse import urlsplit
 
@@ -33,6 +34,7 @@ class VisionModel(Protocol):
 class OpenAIVision:
     """Implements VisionModel. `timeout` is in seconds and bounds one call; `max_concurrency` calls run at a time.
 
+    `on_tokens` is told the model's name and the input and output tokens of each answer, 0 where the endpoint says none.
     The image goes along as a data URL: no endpoint is made to fetch what a user names.
     """
 
@@ -45,8 +47,10 @@ class OpenAIVision:
         timeout: float = 120.0,
         max_answer_tokens: int = 600,
         max_concurrency: int = 4,
+        on_tokens: Callable[[str, int, int], None] | None = None,
     ) -> None:
         self.name = model
+        self._on_tokens = on_tokens
         self._host = urlsplit(base_url).hostname or base_url
         self._timeout = timeout
         self._max_answer_tokens = max_answer_tokens
@@ -103,6 +107,8 @@ class OpenAIVision:
         return provider_error(error, host=self._host, model=self.name, timeout=self._timeout)
 
     def _read(self, completion: object) -> str:
+        if self._on_tokens is not None:
+            self._on_tokens(self.name, _count(completion, "prompt_tokens"), _count(completion, "completion_tokens"))
         choices = completion.choices if isinstance(completion, ChatCompletion) else None
         message = getattr(choices[0], "message", None) if choices else None
         if not choices or message is None:
@@ -111,3 +117,8 @@ class OpenAIVision:
             raise ProviderError(f"the vision model {self.name} at {self._host} refused to answer", retryable=False)
         content = message.content
         return content if isinstance(content, str) else ""
+
+
+def _count(completion: object, field: str) -> int:
+    value = getattr(getattr(completion, "usage", None), field, None)
+    return value if isinstance(value, int) else 0
