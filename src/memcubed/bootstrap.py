@@ -40,6 +40,7 @@ from memcubed.messages.service import MessageService
 from memcubed.production.agent_words import AgentWordsReader
 from memcubed.production.attachments.reader import AttachmentReader
 from memcubed.production.attachments.service import AttachmentService
+from memcubed.production.echo_guard import EchoGuard
 from memcubed.production.embedding import EmbeddingService
 from memcubed.production.events import LlmEventReader, LocalEventReader
 from memcubed.production.jobs import (
@@ -83,6 +84,7 @@ from memcubed.providers.llm.metering import MeteredModel, MeteredVision
 from memcubed.providers.llm.protocol import LanguageModel
 from memcubed.recall.calibrations import CalibrationService
 from memcubed.recall.model import Calibration
+from memcubed.recall.recalled import RecalledMemories
 from memcubed.recall.repository import RecallRepository
 from memcubed.recall.rerank import LocalScorer, ModelScorer, RerankService
 from memcubed.recall.reranking import Reranking
@@ -225,6 +227,7 @@ class Service:
         self.doctor = DoctorService(
             self.database, self.projects, self.tasks, self.embedder, self.jobs.enqueue_embedding
         )
+        self.recalled = RecalledMemories(self.database, utc_now)
         shares = ShareService(self.database, utc_now)
         embedding = EmbeddingService(self.database, self.memories, self.embedder)
         filler = LocalFiller() if self.model is None else LlmFiller(self.model)
@@ -245,6 +248,7 @@ class Service:
             self.extractor,
             self.profiles,
             attachments,
+            guard=EchoGuard(self.database, self.recalled),
         )
         backoff = Backoff(attempts=settings.task_attempts, first_wait_seconds=settings.task_backoff_seconds)
         register_share_job(self.queue, RUN_SHARE, production.run_share, shares, self.projects, self.jobs, backoff)
@@ -286,6 +290,7 @@ class Service:
         await self.usage.write()
         await self.slots.close()
         await self.queue.close_async()
+        await self.recalled.drain()
         await self.database.close()
         for model in (self.model, self.vision):
             if model is not None:
@@ -445,6 +450,7 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         service.input_limit.at_most(settings.query_max_tokens),
         utc_now,
         service.registry,
+        service.recalled,
         rewriter=None
         if model is None
         else QueryRewriter(model, service.registry, timeout_seconds=settings.query_rewrite_timeout_seconds),

@@ -182,7 +182,7 @@ async def test_the_exchange_becomes_messages(caller: Client) -> None:
         return [one for one in found if one["memory_type"] != "WorkingMemory"] or None
 
     memory = (await eventually(settled))[0]
-    assert memory["memory_value"] == f'The user said: "{TEA}"'
+    assert TEA in memory["memory_value"]
     assert memory["info"] == {"scene": "kitchen"}
 
 

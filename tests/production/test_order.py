@@ -53,7 +53,7 @@ async def test_different_cubes_run_at_the_same_time(start: StartService) -> None
 
 
 async def test_a_worker_runs_no_more_jobs_at_once_than_it_was_told(start: StartService) -> None:
-    with ScriptedServer(lambda request: after(0.05, echo_extraction(request))) as llm:
+    with ScriptedServer(lambda request: after(0.3, echo_extraction(request))) as llm:
         async with start(llm_settings(llm, worker_concurrency=2)) as api:
             client = await api.client()
             tasks = [await client.add("I own boat 1.", user=f"user {number}") for number in range(8)]

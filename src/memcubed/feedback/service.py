@@ -10,9 +10,9 @@ from pydantic import JsonValue
 from memcubed.clock import Clock
 from memcubed.contract.times import parse_time
 from memcubed.feedback.schemas import AddFeedbackRequest
-from memcubed.messages.model import Role, Turn
+from memcubed.messages.model import DEFAULT_CONVERSATION, Role, Turn
 from memcubed.messages.schemas import AddMessageData
-from memcubed.messages.service import DEFAULT_CONVERSATION, MessageService
+from memcubed.messages.service import MessageService
 from memcubed.production.tasks import TaskKind, TaskOptions, TaskService, TaskStatus
 from memcubed.projects.input_limit import CallLimit
 from memcubed.projects.model import Project

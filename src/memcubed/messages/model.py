@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
+
+DEFAULT_CONVERSATION: Final = "default"
+"""The conversation of messages that name none."""
 
 
 class Role(StrEnum):

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final
 from uuid import UUID, uuid4
 
 from pydantic import JsonValue
@@ -15,7 +14,7 @@ from memcubed.memories.model import Provenance
 from memcubed.memories.service import MemoryService
 from memcubed.memories.views import DEFAULT_VIEWS, kinds_of
 from memcubed.messages.attachments import FileLimits, check_attachments
-from memcubed.messages.model import Role, Turn
+from memcubed.messages.model import DEFAULT_CONVERSATION, Role, Turn
 from memcubed.messages.reading import check_length, read_text, read_turns
 from memcubed.messages.repository import MessageRepository, StoredMessage
 from memcubed.messages.schemas import (
@@ -32,8 +31,6 @@ from memcubed.projects.input_limit import InputLimit
 from memcubed.projects.model import Project
 from memcubed.store.cubes import Cube, CubeKind, ensure_cubes, public_cube
 from memcubed.store.session import Database, pipelined
-
-DEFAULT_CONVERSATION: Final = "default"
 
 
 class MessageService:

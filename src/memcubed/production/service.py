@@ -14,6 +14,7 @@ from memcubed.memories.rewriting import index_text
 from memcubed.memories.service import MemoryService
 from memcubed.messages.model import Turn
 from memcubed.production.attachments.service import AttachmentService
+from memcubed.production.echo_guard import EchoGuard
 from memcubed.production.embedding import EmbeddingService
 from memcubed.production.model import STATED_KINDS, Draft, Extraction, ExtractionRequest, Extractor
 from memcubed.production.shares import Share, ShareService
@@ -44,7 +45,7 @@ class _Outcome:
 class ProductionService:
     """Runs the extractor over a task's messages, and ends the task's share with a receipt."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything that production is made of
         self,
         database: Database,
         shares: ShareService,
@@ -54,6 +55,8 @@ class ProductionService:
         extractor: Extractor,
         profiles: ProfileService,
         attachments: AttachmentService,
+        *,
+        guard: EchoGuard,
     ) -> None:
         self._database = database
         self._shares = shares
@@ -63,6 +66,7 @@ class ProductionService:
         self._extractor = extractor
         self._profiles = profiles
         self._attachments = attachments
+        self._guard = guard
 
     async def run_share(self, project_id: UUID, cube_id: UUID, task_id: UUID, timezone: ZoneInfo) -> bool:
         """Produce the memories of one share; safe to run again at any time.
@@ -76,18 +80,23 @@ class ProductionService:
         if self._extractor.uses_model:
             await self._embed_raw_turns(project_id, cube_id, task_id)
         attached = await self._attachments.read_all(project_id, cube_id, task_id, work.options.kinds)
+        guarded = await self._guard.apply(work)
+        work = guarded.share
+        known = {memory.id: memory for memory in await self._known(project_id, cube_id, work.turns)}
+        known.update((memory.id, memory) for memory in guarded.known)
         extraction = await self._extractor.extract(
             ExtractionRequest(
                 turns=tuple(work.turns),
                 context=tuple(work.context),
                 vocabulary=work.options.tags,
-                known=tuple(await self._known(project_id, cube_id, work.turns)),
+                known=tuple(known.values()),
                 timezone=timezone,
                 kinds=work.options.kinds,
                 tools=work.options.tools,
                 owner=work.owner,
             )
         )
+        extraction = await guarded.keep_new(extraction)
         fillings = []
         if MemoryKind.PROFILE in work.options.kinds:
             with purposed(PROFILE):

@@ -21,10 +21,15 @@ def searched_cubes(project_id: UUID, request: SearchRequest, filters: Filters) -
 
     The nearest comes first: what several of them remember of one conversation is told by the first.
     """
+    cubes = [*owner_cubes(project_id, request), public_cube(project_id)]
+    return [SearchedCube(cube.id, filters.of(cube.kind)) for cube in cubes]
+
+
+def owner_cubes(project_id: UUID, request: SearchRequest) -> list[Cube]:
+    """The cubes of those who ask: the user's, the agent's or both."""
     cubes = []
     if request.user_id is not None:
         cubes.append(Cube(project_id, CubeKind.USER, request.user_id))
     if request.agent_id is not None:
         cubes.append(Cube(project_id, CubeKind.AGENT, request.agent_id))
-    cubes.append(public_cube(project_id))
-    return [SearchedCube(cube.id, filters.of(cube.kind)) for cube in cubes]
+    return cubes

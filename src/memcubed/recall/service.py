@@ -21,6 +21,7 @@ from memcubed.language.words import query_tokens
 from memcubed.memories.model import MemoryKind, MemoryView, StoredMemory
 from memcubed.memories.notes import preference_note
 from memcubed.memories.schemas import (
+    AnyDetail,
     MemoryDetail,
     SourceDetail,
     event_detail,
@@ -41,11 +42,12 @@ from memcubed.recall.folding import Folded, fold
 from memcubed.recall.model import Calibration, Candidate, Found
 from memcubed.recall.question import Question
 from memcubed.recall.ranking import Weights, rank
+from memcubed.recall.recalled import RecalledMemories
 from memcubed.recall.repository import RecallRepository
 from memcubed.recall.reranking import Reranking
 from memcubed.recall.rewriting import QueryRewriter, blend
 from memcubed.recall.schemas import MAX_LIMIT, SearchData, SearchRequest, TraceDetail
-from memcubed.recall.scope import searched_cubes
+from memcubed.recall.scope import owner_cubes, searched_cubes
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +58,7 @@ class RecallService:
     `rewriter` and `reranking` are left out of requests that name arms: those are to see what an arm does alone.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything that recall is made of
         self,
         repository: RecallRepository,
         embedder: Embedder,
@@ -64,6 +66,7 @@ class RecallService:
         query_limit: CallLimit,
         clock: Clock,
         registry: CollectorRegistry,
+        recalled: RecalledMemories,
         *,
         rewriter: QueryRewriter | None = None,
         reranking: Reranking | None = None,
@@ -75,6 +78,7 @@ class RecallService:
         self._clock = clock
         self._rewriter = rewriter
         self._reranking = reranking
+        self._recalled = recalled
         self._stages = Histogram(
             "memcubed_search_stage_seconds", "Time of a search by stage.", ["stage"], registry=registry
         )
@@ -119,6 +123,9 @@ class RecallService:
         self._stages.labels("embedding").observe(embedded - started)
         self._stages.labels("sql").observe(fetched - embedded)
         self._stages.labels("ranking").observe(time.perf_counter() - reranked + ordered - fetched)
+        if request.arms is None:  # nobody answers a user from one arm alone
+            owners = owner_cubes(project.id, request)
+            self._recalled.note(project.id, [cube.id for cube in owners], request.conversation_id, _ids(data))
         return data
 
     async def _search_texts(self, request: SearchRequest) -> list[str]:
@@ -188,6 +195,20 @@ def _answer(request: SearchRequest, ranked: Sequence[Ranked]) -> SearchData:
         preference_note=preference_note(detect(request.query)) if preferences else "",
         trace=[_trace(one) for one in ranked] if request.trace else None,
     )
+
+
+def _ids(data: SearchData) -> set[UUID]:
+    """Every memory whose text an answer holds."""
+    details: list[AnyDetail] = [
+        *data.memory_detail_list,
+        *data.preference_detail_list,
+        *data.tool_memory_detail_list,
+        *data.skill_detail_list,
+        *data.event_detail_list,
+        *data.profile_detail_list,
+    ]
+    folded = [id_ for fact in data.memory_detail_list for id_ in fact.folded_ids or []]
+    return {UUID(id_) for id_ in (*(one.id for one in details), *folded)}
 
 
 def _fact(folded: Folded) -> MemoryDetail:

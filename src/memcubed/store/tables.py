@@ -268,6 +268,17 @@ memory_sources = Table(
     Index("memory_sources_message_idx", "cube_id", "message_id"),
 )
 
+recalled_memories = Table(
+    "recalled_memories",
+    metadata,
+    *_part_of_memory(),
+    Column("scope_id", Uuid, primary_key=True),
+    Column("conversation_id", Text, primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    Column("recalled_at", _time, nullable=False),
+    Index("recalled_memories_scope_idx", "scope_id", "recalled_at"),
+)
+
 large_cubes = Table(
     "large_cubes",
     metadata,
