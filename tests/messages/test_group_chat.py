@@ -194,3 +194,13 @@ async def test_with_a_language_model_an_agent_still_remembers_what_it_said(start
             await add(client, *said, user_id=["ann"], agent_id=["bot"])
             assert any("table 12" in value for value in await client.values("table", user=None, agent_id="bot"))
             assert await client.values("table", user="ann") == []
+
+
+async def test_a_profile_is_filled_by_its_owners_words_under_any_display_name(client: Client) -> None:
+    made = await client.post("/add/profile_template", {"name": "P", "metadata": {"Basic": {"City": {"value": ""}}}})
+    binding = {"user_id": "alice", "profile_template_id": made["id"]}
+    await client.post("/bind/profile_template", {"bind_list": [binding]})
+    said = (by("Alice L.", "I live in Lyon.", id_="alice"), by("alice", "I live in Metz.", id_="bob"))
+    await add(client, *said, user_id=["alice", "bob"])
+    found = await client.search("Which city?", user="alice", include_memory_view=["profile"])
+    assert [one["memory"] for one in found["profile_detail_list"]] == ["Basic.City: Lyon"]

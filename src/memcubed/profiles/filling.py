@@ -45,4 +45,10 @@ class ProfileFiller(Protocol):
 
 def own_turns(turns: Sequence[Turn], owner: str) -> list[Turn]:
     """What the owner of a profile said: a user's turns, in a conversation of several only those under their name."""
-    return [turn for turn in turns if turn.role is Role.USER and turn.speaker in (None, owner)]
+    return [turn for turn in turns if turn.role is Role.USER and _is_by(turn, owner)]
+
+
+def _is_by(turn: Turn, owner: str) -> bool:
+    if turn.role_id is not None:
+        return turn.role_id == owner
+    return turn.speaker is None or turn.speaker.casefold() == owner.casefold()

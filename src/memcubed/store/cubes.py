@@ -72,4 +72,5 @@ async def ensure_cubes(connection: AsyncConnection, wanted: Iterable[Cube]) -> N
         {"id": cube.id, "project_id": cube.project_id, "kind": cube.kind.value, "owner": cube.owner}
         for cube in sorted(wanted, key=lambda cube: cube.id)
     ]
-    await connection.execute(insert(cubes).on_conflict_do_nothing(index_elements=["id"]), rows)
+    # Of either unique index: with one named, a conflict in the other at the same moment is an error.
+    await connection.execute(insert(cubes).on_conflict_do_nothing(), rows)
