@@ -511,6 +511,7 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         admin=admin_routes(
             ProjectAdministration(service.database),
             service.usage,
+            service.doctor,
             AdminAuthentication(service.admin_keys, gate),
             utc_now,
             default_timezone=settings.default_timezone,

@@ -28,6 +28,7 @@ ROUTES = (
     ("DELETE", f"/projects/{UNKNOWN}/keys/{UNKNOWN}"),
     ("GET", f"/projects/{UNKNOWN}/tasks/{UNKNOWN}/usage"),
     ("GET", "/usage"),
+    ("GET", "/doctor"),
 )
 
 
@@ -88,7 +89,7 @@ async def test_every_admin_route_is_asked_above(api: Api) -> None:
         (method.upper(), re.sub(r"{\w+}", UNKNOWN, path))
         for path, item in paths.items()
         for method in item
-        if path.startswith("/admin/projects") or path == "/admin/usage"
+        if path.startswith("/admin/")
     }
     assert found == {(method, f"/admin{path}") for method, path in ROUTES}
     assert all(operation["security"] for path, item in paths.items() if "/admin" in path for operation in item.values())
@@ -296,6 +297,26 @@ async def test_days_that_are_none(admin: Admin, parameters: dict[str, str]) -> N
 
 async def test_the_first_day_of_all_is_no_failure(admin: Admin) -> None:
     assert (await admin.ask("GET", "/usage", last_day="0001-01-02"))["usage"] == []
+
+
+async def test_the_doctor_says_why_work_waits(start: StartService) -> None:
+    with ScriptedServer() as server:
+        async with start(llm_settings(server, daily_token_budget=1)) as api:
+            admin = await admin_of(api)
+            project = await admin.new_project()
+            client = await admin.new_client(project["id"])
+            await client.finished((await client.add("I moved to Lisbon.", user="first"))["task_id"])
+            task = (await client.add("I keep bees behind the barn."))["task_id"]
+
+            async def waits() -> bool:
+                return (await client.status(task))["reason"] is not None
+
+            await eventually(waits)
+            (found,) = (await admin.ask("GET", "/doctor", project=project["name"]))["projects"]
+            assert found["project"] == project["name"]
+            assert [(one["tasks"], "budget" in one["reason"]) for one in found["waiting"]] == [(1, True)]
+            assert {one["check"]: one["count"] for one in found["findings"]}["stuck_shares"] == 0
+            assert (await admin.send("GET", "/doctor", project="no such project")).code == 40001
 
 
 async def test_a_larger_budget_lets_waiting_work_go_on(start: StartService) -> None:

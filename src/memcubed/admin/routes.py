@@ -1,4 +1,4 @@
-"""/admin: projects, their keys, and what they use; for admin keys alone."""
+"""/admin: projects, their keys, what they use, and what is out of order; for admin keys alone."""
 
 from datetime import date, timedelta
 from typing import Annotated
@@ -26,6 +26,8 @@ from memcubed.admin.schemas import (
 )
 from memcubed.clock import Clock
 from memcubed.contract.envelope import Envelope
+from memcubed.doctor.schemas import ReportData
+from memcubed.doctor.service import DoctorService
 from memcubed.errors import InvalidRequestError, NotFoundError
 from memcubed.projects.administration import ProjectAdministration
 from memcubed.projects.authentication import AuthenticateAdmin
@@ -38,6 +40,7 @@ MAX_DAYS = 366
 def admin_routes(
     projects: ProjectAdministration,
     usage: UsageService,
+    doctor: DoctorService,
     authenticate: AuthenticateAdmin,
     clock: Clock,
     *,
@@ -48,6 +51,12 @@ def admin_routes(
     _add_project_routes(router, projects, usage, default_timezone)
     _add_key_routes(router, projects, clock)
     _add_usage_routes(router, projects, usage, clock)
+
+    @router.get("/doctor")
+    async def examine(project: Annotated[str | None, Query()] = None) -> Envelope[ReportData]:
+        """What is out of order, in every project or the one of this name; nothing is changed."""
+        return Envelope(data=ReportData.of(await doctor.examine(project)))
+
     return router
 
 
