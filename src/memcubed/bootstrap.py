@@ -31,6 +31,7 @@ from memcubed.feedback.routes import feedback_routes
 from memcubed.feedback.service import FeedbackService
 from memcubed.http.app import BASE_PATH, create_app
 from memcubed.http.health import Running, health_routes
+from memcubed.memories.deleting import DeletionService
 from memcubed.memories.library import MemoryLibrary
 from memcubed.memories.routes import memory_routes
 from memcubed.memories.service import MemoryService
@@ -505,7 +506,7 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
             recall_routes(recall, reranks, authenticate),
             chat_routes(chats, authenticate),
             profile_routes(service.profiles, authenticate),
-            memory_routes(library, authenticate),
+            memory_routes(library, DeletionService(service.database, utc_now), authenticate),
             feedback_routes(feedback, authenticate),
         ],
         admin=admin_routes(

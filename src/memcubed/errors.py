@@ -96,6 +96,12 @@ class MemoryNotFoundError(NotFoundError):
     code = 40307
 
 
+class OwnerNotFoundError(NotFoundError):
+    """No such user, or agent, in this project, for who wants to delete them."""
+
+    code = 40308
+
+
 class TaskNotFoundError(NotFoundError):
     """No such task in this project."""
 
@@ -129,7 +135,7 @@ class InvalidKeyError(MemcubedError):
 
 
 class NotAllowedError(MemcubedError):
-    """The key's scopes do not cover the call."""
+    """The key's scopes do not cover the call, or what it is about is not to be deleted so."""
 
     code = 40306
     status = HTTPStatus.FORBIDDEN

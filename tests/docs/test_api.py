@@ -10,7 +10,13 @@ from pydantic import BaseModel
 from memcubed.chat.schemas import ChatData, ChatEvent, ChatRequest
 from memcubed.errors import ConfigurationError, MemcubedError, ProviderError
 from memcubed.feedback.schemas import AddFeedbackRequest
-from memcubed.memories.requests import GetMemoryData, GetMemoryRequest, SuccessData, UpdateMemoryRequest
+from memcubed.memories.requests import (
+    DeleteMemoryRequest,
+    GetMemoryData,
+    GetMemoryRequest,
+    SuccessData,
+    UpdateMemoryRequest,
+)
 from memcubed.memories.schemas import (
     EventDetail,
     MemoryDetail,
@@ -65,6 +71,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     GetMemoryData,
     VersionDetail,
     UpdateMemoryRequest,
+    DeleteMemoryRequest,
     SuccessData,
     ExtractMemoryRequest,
     ExtractMemoryData,

@@ -108,6 +108,16 @@ BODIES = {
             "allow_knowledgebase_ids": st.lists(TEXT, max_size=2) | JSON,
         },
     ),
+    "/delete/memory": st.fixed_dictionaries(
+        {},
+        optional={
+            "memory_ids": st.lists(TEXT | st.uuids().map(str) | JSON, max_size=3) | JSON,
+            "user_id": ID,
+            "agent_id": ID,
+            "filter": st.dictionaries(TEXT, JSON, max_size=2) | JSON,
+            "memory_type": st.sampled_from(["event", "WorkingMemory"]) | JSON,
+        },
+    ),
     "/extract/memory": st.fixed_dictionaries(
         {"messages": st.lists(MESSAGE, max_size=3) | JSON},
         optional={"extraction_types": st.lists(st.sampled_from(["memory"]) | JSON, max_size=2) | JSON, "model": JSON},

@@ -11,8 +11,8 @@ from memcubed.providers.embeddings.scripted import HashEmbedder
 from tests.conftest import StartService
 from tests.support.api import Answer, Api, Client, Json, eventually
 from tests.support.databases import query
+from tests.support.held_llm import HeldModel
 from tests.support.sample_memories import new_memory, settle
-from tests.support.scripted_llm import ScriptedServer, echo_extraction
 from tests.support.settings import llm_settings, make_settings
 
 
@@ -154,26 +154,17 @@ async def test_changes_at_the_same_time_are_all_kept(api: Api, client: Client) -
 
 
 async def test_a_raw_turn_that_is_changed_stays_when_it_has_been_read(start: StartService) -> None:
-    held = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    go_on = asyncio.Event()
-
-    def hold(request: Json) -> Any:  # noqa: ANN401 - an answer of the scripted server
-        loop.call_soon_threadsafe(held.set)
-        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
-        return echo_extraction(request)
-
-    with ScriptedServer(hold) as llm:
-        async with start(llm_settings(llm)) as api:
+    with HeldModel() as model:
+        async with start(llm_settings(model)) as api:
             client = await api.client()
             task = await client.add("I live in Kunming.")
-            await held.wait()
+            await model.asked()
             raw = await only(client)
             assert raw["memory_type"] == "WorkingMemory"
             await update(client, raw, content="I live in Harbin.")
             after = await only(client)
             assert (after["memory_type"], after["tags"]) == ("LongTermMemory", [])
-            go_on.set()
+            model.release()
             await client.finished(task["task_id"])
             assert "I live in Harbin." in await client.values("Where do I live?")
 

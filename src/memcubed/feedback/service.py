@@ -16,7 +16,7 @@ from memcubed.messages.service import MessageService
 from memcubed.production.tasks import TaskKind, TaskOptions, TaskService, TaskStatus
 from memcubed.projects.input_limit import CallLimit
 from memcubed.projects.model import Project
-from memcubed.store.cubes import Cube, CubeKind, public_cube
+from memcubed.store.cubes import Cube, CubeKind, ensure_cubes, public_cube
 from memcubed.store.session import Database, pipelined
 
 MARK: Final = "feedback"
@@ -76,6 +76,7 @@ class FeedbackService:
                 connection, project_id, options, body_hash=_body_hash(request), idempotency_key=idempotency_key
             )
             if task.is_new:
+                await ensure_cubes(connection, cubes)
                 async with pipelined(connection):
                     await self._messages.keep(connection, project_id, cubes, task.id, options, [turn], [payload])
                     await self._tasks.share_out(connection, project_id, task.id, cubes, kind=options.task_kind)

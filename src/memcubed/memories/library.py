@@ -16,6 +16,7 @@ from memcubed.errors import (
 from memcubed.filters import parse_filter
 from memcubed.language.detect import detect
 from memcubed.memories.editing import edit, reason_of
+from memcubed.memories.ids import ID_SHOWN, find_id
 from memcubed.memories.model import MemoryStatus, MemoryView, StoredMemory
 from memcubed.memories.notes import preference_note
 from memcubed.memories.reading import Listing, MemoryReader
@@ -39,7 +40,6 @@ from memcubed.store.cubes import Cube, CubeKind
 from memcubed.store.session import Database
 
 _TRIES: Final = 5
-_ID_SHOWN: Final = 100
 
 EnqueueEmbedding = Callable[[UUID, UUID], Awaitable[None]]
 """Has a cube's missing vectors made; given the project and the cube."""
@@ -80,8 +80,8 @@ class MemoryLibrary:
 
     async def get(self, project: Project, memory_id: str, *, history: bool) -> AnyDetail:
         """A memory in its kind's shape, with `history` beside what it said before. Raises NotFoundError."""
-        missing = NotFoundError(f"There is no memory {memory_id[:_ID_SHOWN]}.")
-        id_ = _find_id(memory_id)
+        missing = NotFoundError(f"There is no memory {memory_id[:ID_SHOWN]}.")
+        id_ = find_id(memory_id)
         if id_ is None:
             raise missing
         async with self._database.transaction(project.id) as connection:
@@ -110,13 +110,13 @@ class MemoryLibrary:
         raise ServiceUnavailableError("The memory is being changed by others at the same time; try again.")
 
     async def _read(self, project_id: UUID, memory_id: str) -> StoredMemory:
-        id_ = _find_id(memory_id)
+        id_ = find_id(memory_id)
         found: list[StoredMemory] = []
         if id_ is not None:
             async with self._database.transaction(project_id) as connection:
                 found = await self._memories.list_by_id(connection, project_id, [id_])
         if not found:
-            raise MemoryNotFoundError(f"There is no memory with the memory_id {memory_id[:_ID_SHOWN]}.")
+            raise MemoryNotFoundError(f"There is no memory with the memory_id {memory_id[:ID_SHOWN]}.")
         return found[0]
 
     async def _change(self, project: Project, memory: StoredMemory, request: UpdateMemoryRequest) -> bool:
@@ -140,15 +140,6 @@ class MemoryLibrary:
         except ProviderError as error:
             log.warning("memories_not_embedded_yet", count=1, reason=error.message)
             return None
-
-
-def _find_id(text: str) -> UUID | None:
-    """The id, when it is written as answers write it."""
-    try:
-        id_ = UUID(text)
-    except ValueError:
-        return None
-    return id_ if str(id_) == text.lower() else None
 
 
 def _cubes(project_id: UUID, request: GetMemoryRequest) -> list[Cube]:

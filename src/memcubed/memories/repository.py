@@ -170,6 +170,7 @@ class MemoryRepository:
                 memories.c.layer != MemoryLayer.WORKING,
             )
             # nobody deletes them before this transaction has ended
+            .order_by(memories.c.id)
             .with_for_update(read=True, key_share=True)
         )
         return {row.fingerprint: row.id for row in rows}

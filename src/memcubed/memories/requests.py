@@ -5,21 +5,36 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
 
 from memcubed.contract.request import AgentId, Count, Flag, RequestModel, UserId
-from memcubed.errors import InvalidRequestError, MissingFieldError
+from memcubed.errors import EmptyListError, InvalidRequestError, MissingFieldError
 from memcubed.filters import FilterBody
 from memcubed.memories.model import MemoryKind, MemoryStatus, MemoryView
 from memcubed.memories.schemas import MemoryLists
+from memcubed.memories.types import check_type
 from memcubed.memories.views import check_views, kinds_of
 
 MAX_PAGE: Final = 1_000_000
 MAX_SIZE: Final = 50
 MAX_TITLE_CHARACTERS: Final = 200
+MAX_DELETED: Final = 1000
 
 
 def _check_status(status: object) -> object:
     if not isinstance(status, str) or status not in set(MemoryStatus):
         raise InvalidRequestError(f"status must be one of {', '.join(MemoryStatus)}.")
     return status
+
+
+def _check_memory_ids(ids: object) -> object:
+    if not isinstance(ids, list):
+        raise InvalidRequestError("memory_ids must be a list of strings.")
+    if not ids:
+        raise EmptyListError("memory_ids must not be an empty list.")
+    if len(ids) > MAX_DELETED:
+        raise InvalidRequestError(f"memory_ids takes at most {MAX_DELETED} ids; it has {len(ids)}.")
+    for index, id_ in enumerate(ids):
+        if not isinstance(id_, str):
+            raise InvalidRequestError(f"memory_ids[{index}] must be a string.")
+    return ids
 
 
 Status = Annotated[MemoryStatus, BeforeValidator(_check_status)]
@@ -114,6 +129,42 @@ class UpdateMemoryRequest(RequestModel):
             raise InvalidRequestError(
                 f"title must be at most {MAX_TITLE_CHARACTERS} characters; it has {len(self.title)}."
             )
+        return self
+
+
+class DeleteMemoryRequest(RequestModel):
+    """What is to be deleted: exactly one of `memory_ids`, `user_id`, `agent_id` and `filter`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"memory_ids": ["8b5f1b0e-9a39-4d3a-8f57-3f4d6a4c2f10"]}]}
+    )
+
+    memory_ids: Annotated[list[str] | None, BeforeValidator(_check_memory_ids)] = None
+    """At most 1000 memories; all of them, or none, are deleted."""
+    user_id: UserId | None = None
+    """Everything of this user in the project is deleted."""
+    agent_id: AgentId | None = None
+    """Everything of this agent in the project is deleted."""
+    filter: FilterBody = None
+    """Every memory in the project that meets this is deleted."""
+    memory_type: Annotated[str | None, BeforeValidator(check_type)] = None
+    """Delete only memories of this type, a memory view or a type that answers name."""
+
+    @model_validator(mode="after")
+    def _names_one_thing(self) -> Self:
+        ways = {
+            "memory_ids": self.memory_ids,
+            "user_id": self.user_id,
+            "agent_id": self.agent_id,
+            "filter": self.filter,
+        }
+        given = [name for name, value in ways.items() if value is not None]
+        if not given:
+            raise MissingFieldError(f"One of {', '.join(ways)} is required.")
+        if len(given) > 1:
+            raise InvalidRequestError(f"{' and '.join(given)} can't be given together: name one of them.")
+        if self.filter is not None and not self.filter:
+            raise EmptyListError("filter must not be empty: it would mean every memory of the project.")
         return self
 
 

@@ -1,18 +1,25 @@
-"""get/memory and update/memory."""
+"""get/memory, update/memory and delete/memory."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
 from memcubed.contract.envelope import Envelope
+from memcubed.memories.deleting import DeletionService
 from memcubed.memories.library import MemoryLibrary
-from memcubed.memories.requests import GetMemoryData, GetMemoryRequest, SuccessData, UpdateMemoryRequest
+from memcubed.memories.requests import (
+    DeleteMemoryRequest,
+    GetMemoryData,
+    GetMemoryRequest,
+    SuccessData,
+    UpdateMemoryRequest,
+)
 from memcubed.memories.schemas import AnyDetail
 from memcubed.projects.authentication import Authenticate
 from memcubed.projects.model import Project
 
 
-def memory_routes(library: MemoryLibrary, authenticate: Authenticate) -> APIRouter:
+def memory_routes(library: MemoryLibrary, deletions: DeletionService, authenticate: Authenticate) -> APIRouter:
     """The memory routes, behind authentication."""
     router = APIRouter(tags=["memories"])
     caller = Depends(authenticate)
@@ -36,5 +43,10 @@ def memory_routes(library: MemoryLibrary, authenticate: Authenticate) -> APIRout
     async def update_memory(request: UpdateMemoryRequest, project: Annotated[Project, caller]) -> Envelope[SuccessData]:
         """Change a memory; what it said before stays in its history."""
         return Envelope(data=await library.update(project, request))
+
+    @router.post("/delete/memory")
+    async def delete_memory(request: DeleteMemoryRequest, project: Annotated[Project, caller]) -> Envelope[SuccessData]:
+        """Delete memories, or everything of a user or an agent, for good."""
+        return Envelope(data=await deletions.delete(project, request))
 
     return router

@@ -119,6 +119,7 @@ class MessageService:
                 connection, project_id, options, body_hash=_body_hash(request), idempotency_key=idempotency_key
             )
             if task.is_new:
+                await ensure_cubes(connection, cubes)
                 async with pipelined(connection):
                     await self.keep(connection, project_id, cubes, task.id, options, turns, payloads)
                     await self._tasks.share_out(connection, project_id, task.id, cubes)
@@ -134,12 +135,11 @@ class MessageService:
         turns: Sequence[Turn],
         payloads: Sequence[Mapping[str, JsonValue]],
     ) -> None:
-        """Store a task's messages in these cubes, and make them recallable, on the caller's transaction."""
+        """Store a task's messages in these cubes, which exist, and make them recallable; the caller's transaction."""
         provenance = Provenance(
             task_id, options.conversation_id, options.app_id, options.agent_id, options.info, options.related_ids
         )
         repository = MessageRepository(connection, project_id)
-        await ensure_cubes(connection, cubes)
         for cube in cubes:
             await repository.add(cube.id, task_id, options.conversation_id, turns, payloads)
             await self._memories.add_coarse(connection, cube, turns, provenance)

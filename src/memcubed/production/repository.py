@@ -15,6 +15,7 @@ from memcubed.memories.model import MemoryKind
 from memcubed.messages.model import Role, Turn
 from memcubed.messages.tool_use import tool_fields
 from memcubed.production.attachments.repository import AttachmentRepository
+from memcubed.store.cubes import hold_cube
 from memcubed.store.tables import cubes, messages, task_shares, tasks
 
 
@@ -140,6 +141,7 @@ class TaskRepository:
             task_shares.c.task_id == task_id,
         )
         if lock:
+            await hold_cube(self._connection, self._project_id, cube_id)
             statement = statement.with_for_update()
         status: str | None = (await self._connection.execute(statement)).scalar_one_or_none()
         return status

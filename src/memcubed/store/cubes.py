@@ -1,15 +1,19 @@
 """Cubes: the containers of memories, and the unit that rows are placed by."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 from uuid import UUID, uuid5
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from memcubed.errors import ServiceUnavailableError
 from memcubed.store.tables import cubes
+
+_ENSURE_TRIES: Final = 5
 
 
 class CubeKind(StrEnum):
@@ -67,10 +71,41 @@ async def find_cube(connection: AsyncConnection, project_id: UUID, cube_id: UUID
 
 
 async def ensure_cubes(connection: AsyncConnection, wanted: Iterable[Cube]) -> None:
-    """Make the cubes that do not exist yet."""
-    rows = [
-        {"id": cube.id, "project_id": cube.project_id, "kind": cube.kind.value, "owner": cube.owner}
-        for cube in sorted(wanted, key=lambda cube: cube.id)
-    ]
-    # Of either unique index: with one named, a conflict in the other at the same moment is an error.
-    await connection.execute(insert(cubes).on_conflict_do_nothing(), rows)
+    """Make the cubes that do not exist yet; none of them can be deleted before this transaction ends.
+
+    To be called before any other row of these cubes is locked: see `hold_cube`.
+    """
+    missing = {cube.id: cube for cube in wanted}
+    for _ in range(_ENSURE_TRIES):
+        missing = await _hold(connection, missing)
+        if not missing:
+            return
+        rows = [
+            {"id": cube.id, "project_id": cube.project_id, "kind": cube.kind.value, "owner": cube.owner}
+            for cube in sorted(missing.values(), key=lambda cube: cube.id)
+        ]
+        # Of either unique index: with one named, a conflict in the other at the same moment is an error.
+        await connection.execute(insert(cubes).on_conflict_do_nothing(), rows)
+        # One that somebody else made, or was just deleting, is held in the next round.
+    raise ServiceUnavailableError("The owner of the memories is being deleted; try again.")
+
+
+async def _hold(connection: AsyncConnection, wanted: Mapping[UUID, Cube]) -> dict[UUID, Cube]:
+    """Hold those of these cubes that exist; the others."""
+    rows = await connection.execute(
+        select(cubes.c.id)
+        .where(cubes.c.project_id.in_({cube.project_id for cube in wanted.values()}), cubes.c.id.in_(wanted))
+        .order_by(cubes.c.id)
+        .with_for_update(read=True, key_share=True)
+    )
+    held = set(rows.scalars())
+    return {id_: cube for id_, cube in wanted.items() if id_ not in held}
+
+
+async def hold_cube(connection: AsyncConnection, project_id: UUID, cube_id: UUID) -> None:
+    """Keep a cube from being deleted while this transaction writes into it.
+
+    To be called before any row of the cube is locked, or else the deletion and the write may wait for one another.
+    """
+    its_row = select(cubes.c.id).where(cubes.c.project_id == project_id, cubes.c.id == cube_id)
+    await connection.execute(its_row.with_for_update(read=True, key_share=True))
