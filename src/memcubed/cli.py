@@ -10,6 +10,7 @@ import typer
 
 from memcubed import bootstrap, embedded
 from memcubed.commands.doctor import doctor
+from memcubed.commands.exchange import export, load
 from memcubed.commands.tasks import tasks
 from memcubed.demo import run_demo
 from memcubed.errors import ConfigurationError, MemcubedError
@@ -35,6 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they may show the values of variables
 )
 app.command()(doctor)
+app.command()(export)
+app.command(name="import")(load)
 app.add_typer(tasks, name="task")
 keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 app.add_typer(keys, name="key")

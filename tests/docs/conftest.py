@@ -36,6 +36,8 @@ STAND_INS: Final = (
     (re.compile(r"make demo\b.*"), "make --dry-run demo > /dev/null && .venv/bin/memcubed demo"),
     (re.compile(r"make (?P<target>[\w-]+).*"), r"make --dry-run \g<target> > /dev/null"),
     (re.compile(r"\S+ -m (pip install|venv) .*"), ":"),
+    # tests/exchange/test_dump.py dumps and restores.
+    (re.compile(r"pg_(dump|restore) .*"), ":"),
     # No Docker engine runs here; tests/docs/test_compose.py runs what these start.
     (re.compile(r"docker compose .*"), ":"),
 )

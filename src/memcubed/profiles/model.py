@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from pydantic import JsonValue
 
@@ -100,6 +100,11 @@ def to_metadata(fields: Fields) -> dict[str, JsonValue]:
 def read_path(text: str) -> FieldPath:
     """The path that `Basic.City` names."""
     return tuple(text.split(SEPARATOR))
+
+
+def field_memory_id(cube_id: UUID, template_id: UUID, path: FieldPath) -> UUID:
+    """The id of the memory that shows a field: the same for the same field, always."""
+    return uuid5(cube_id, f"profile:{template_id}:{SEPARATOR.join(path)}")
 
 
 def _json(value: FieldValue) -> JsonValue:

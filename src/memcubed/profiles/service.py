@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +14,7 @@ from memcubed.memories.model import MemoryKind, MemoryLayer, NewMemory, Provenan
 from memcubed.memories.service import MemoryService
 from memcubed.messages.model import Turn
 from memcubed.profiles.filling import Filling, OpenField, ProfileFiller, own_turns
-from memcubed.profiles.model import SEPARATOR, FieldPath, Fields, Leaf, Profile, Template, read_fields
+from memcubed.profiles.model import SEPARATOR, FieldPath, Fields, Leaf, Profile, Template, field_memory_id, read_fields
 from memcubed.profiles.repository import ProfileRepository
 from memcubed.profiles.schemas import (
     AddTemplateRequest,
@@ -212,11 +212,13 @@ class ProfileService:
         """Keep a profile's fields, and bring the memories that show them into line."""
         gone = [path for path, leaf in profile.fields.items() if leaf.text and not fields.get(path, Leaf()).text]
         await self._memories.remove(
-            connection, project_id, cube_id, [_memory_id(cube_id, profile.template_id, path) for path in gone]
+            connection, project_id, cube_id, [field_memory_id(cube_id, profile.template_id, path) for path in gone]
         )
         extractor = _EDITOR if filled is None else f"profile {self._filler.name}"
         provenance = Provenance(task_id, _NO_CONVERSATION)
-        for path, leaf in sorted(fields.items(), key=lambda field: _memory_id(cube_id, profile.template_id, field[0])):
+        for path, leaf in sorted(
+            fields.items(), key=lambda field: field_memory_id(cube_id, profile.template_id, field[0])
+        ):
             if leaf.text and leaf != profile.fields.get(path):
                 memory = self._memory(cube_id, profile.template_id, path, leaf, (filled or {}).get(path))
                 await self._memories.put(connection, project_id, cube_id, memory, provenance, extractor=extractor)
@@ -224,7 +226,7 @@ class ProfileService:
         await repository.update_profile(cube_id, Profile(profile.template_id, fields), self._clock())
 
     async def _forget(self, connection: AsyncConnection, project_id: UUID, cube_id: UUID, profile: Profile) -> None:
-        ids = [_memory_id(cube_id, profile.template_id, path) for path in profile.fields]
+        ids = [field_memory_id(cube_id, profile.template_id, path) for path in profile.fields]
         await self._memories.remove(connection, project_id, cube_id, ids)
 
     def _memory(
@@ -232,7 +234,7 @@ class ProfileService:
     ) -> NewMemory:
         name = " ".join(path)
         return NewMemory(
-            id=_memory_id(cube_id, template_id, path),
+            id=field_memory_id(cube_id, template_id, path),
             kind=MemoryKind.PROFILE,
             layer=MemoryLayer.USER,
             key=SEPARATOR.join(path),
@@ -248,11 +250,6 @@ class ProfileService:
             },
             confidence=1.0 if filling is None else filling.confidence,
         )
-
-
-def _memory_id(cube_id: UUID, template_id: UUID, path: FieldPath) -> UUID:
-    """The same for the same field, always."""
-    return uuid5(cube_id, f"profile:{template_id}:{SEPARATOR.join(path)}")
 
 
 def _kept(held: Leaf | None, leaf: Leaf) -> Leaf:

@@ -125,5 +125,10 @@ class ProjectService:
             raise NotFoundError(f"There is no project named {name!r}.")
         return project
 
+    async def ensure_project(self, name: str, *, timezone: str) -> Project:
+        """The project of this name, made with this time zone when there is none."""
+        async with self._database.transaction(None) as connection:
+            return await ProjectRepository(connection).ensure_project(name, timezone)
+
     async def _project_id(self, name: str) -> UUID:
         return (await self.get_project(name)).id

@@ -26,6 +26,7 @@ TENANT: Final = "memcubed.project_id"
 PRESENTED_KEY: Final = "memcubed.key_hash"
 INSTALLATION: Final = "memcubed.installation"
 
+_SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _SET_ONE: Final = "SELECT set_config(%s, %s, true)"
 
 Row = dict[str, Any]
@@ -58,6 +59,15 @@ class Database:
             await connection.close()
 
     @asynccontextmanager
+    async def snapshot(self, project_id: UUID) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads, and sees one state of a project's rows, whatever others do meanwhile."""
+        connection = await self._begin(project_id, first=_SNAPSHOT)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
     async def installation_transaction(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that sees what belongs to the installation, such as admin keys, and no tenant's rows."""
         async with self.transaction(None) as connection:
@@ -65,19 +75,21 @@ class Database:
             await driver.execute(_SET_ONE, (INSTALLATION, "on"))
             yield connection
 
-    async def _begin(self, project_id: UUID | None) -> AsyncConnection:
+    async def _begin(self, project_id: UUID | None, first: LiteralString | None = None) -> AsyncConnection:
         try:
-            return await self._begin_once(project_id)
+            return await self._begin_once(project_id, first)
         except (psycopg.OperationalError, psycopg.InterfaceError):
             # A pooled connection had died while idle; nothing was sent on it, so another may try.
-            return await self._begin_once(project_id)
+            return await self._begin_once(project_id, first)
 
-    async def _begin_once(self, project_id: UUID | None) -> AsyncConnection:
+    async def _begin_once(self, project_id: UUID | None, first: LiteralString | None) -> AsyncConnection:
         connection = await self._engine.connect()
         try:
             await connection.begin()
             driver = await driver_connection(connection)
             async with driver.pipeline():
+                if first is not None:
+                    await driver.execute(first)
                 await driver.execute(_SET_ONE, (TENANT, "" if project_id is None else str(project_id)))
         except psycopg.Error:
             await self._discard_if_dead(connection)

@@ -1,0 +1,73 @@
+"""`memcubed export` and `memcubed import`."""
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from memcubed.bootstrap import Service
+from memcubed.clock import utc_now
+from memcubed.commands.connected import with_service
+from memcubed.errors import ConfigurationError
+from memcubed.exchange.exporting import Exporter
+from memcubed.exchange.importing import Imported, Importer
+from memcubed.store.cubes import Cube, CubeKind
+
+DEFAULT_PROJECT: Final = "default"
+STANDARD: Final = Path("-")
+
+ProjectOption = Annotated[str, typer.Option(help="The project's name.")]
+
+
+def export(
+    file: Annotated[Path, typer.Argument(help="Where to write; - for standard output.")] = STANDARD,
+    project: ProjectOption = DEFAULT_PROJECT,
+    user: Annotated[str | None, typer.Option(help="Only the memories of this user.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Only the memories of this agent.")] = None,
+    *,
+    vectors: Annotated[bool, typer.Option("--vectors", help="With vectors, which are made anew otherwise.")] = False,
+) -> None:
+    """Write a project's messages, memories and all that belongs to them as JSON Lines."""
+    if user is not None and agent is not None:
+        raise typer.BadParameter("Give --user or --agent, not both.")
+
+    async def exported(service: Service) -> int:
+        found = await service.projects.get_project(project)
+        cube = None
+        if user is not None or agent is not None:
+            cube = Cube(found.id, CubeKind.AGENT if user is None else CubeKind.USER, user or agent or "")
+        lines = Exporter(service.database, utc_now).export(found, cube, vectors=vectors)
+        written = 0
+        out = nullcontext(sys.stdout) if file == STANDARD else file.open("w", encoding="utf-8", newline="\n")
+        with out as stream:
+            async for line in lines:
+                stream.write(line)
+                written += 1
+        return written - 1
+
+    typer.echo(f"{with_service(exported)} rows exported.", err=True)
+
+
+def load(
+    file: Annotated[Path, typer.Argument(help="What to read; - for standard input.")],
+    project: ProjectOption = DEFAULT_PROJECT,
+    timezone: Annotated[str, typer.Option(help="The time zone of a project that does not exist yet.")] = "UTC",
+) -> None:
+    """Read what `memcubed export` wrote into a project, all of it or nothing; safe to repeat."""
+    if file != STANDARD and not file.is_file():
+        raise ConfigurationError(f"There is no file {file}.")
+
+    async def imported(service: Service) -> Imported:
+        into = await service.projects.ensure_project(project, timezone=timezone)
+        source = nullcontext(sys.stdin) if file == STANDARD else file.open(encoding="utf-8")
+        with source as stream:
+            done = await Importer(service.database).load(into, stream)
+        # What was still to be done where it comes from is done here; missing vectors are made.
+        await service.doctor.examine(project, repair=True)
+        return done
+
+    rows = with_service(imported).rows
+    for table, count in rows.items():
+        typer.echo(f"{count} {table.replace('_', ' ')}")

@@ -1,0 +1,1 @@
+"""Export and import: one project, or one cube of it, as JSON Lines."""
