@@ -33,10 +33,29 @@ def test_what_holds_and_what_does_not(said: str, correction: tuple[str, str, str
 
 
 @pytest.mark.parametrize(
+    ("said", "ended"),
+    [
+        ("其实我不喝咖啡了", "喝咖啡"),
+        ("我已经不再喝咖啡了。", "喝咖啡"),
+        ("I no longer drink coffee.", "drink coffee"),
+        ("I don't eat meat anymore", "eat meat"),
+        ("I gave up eating meat", "eating meat"),
+    ],
+)
+def test_what_came_to_an_end(said: str, ended: str) -> None:
+    correction = find_correction(said)
+    assert correction is not None
+    assert (correction.old, correction.ends) == (ended, True)
+
+
+@pytest.mark.parametrize(
     "said",
     [
         "",
         "你好",
+        "我不知道了",
+        "我不想去了",
+        "I stopped at the shop",
         "我喜欢喝茶。",
         "我不喜欢喝茶",
         "这不是很好吗？",
@@ -78,6 +97,8 @@ def remainder(said: str, value: str, key: str = "") -> str | None:
         ("The meeting isn't on Monday but on Tuesday", "The meeting is on Monday at 3 pm."),
         ("采购上限应该是600元", "采购上限是800元"),
         ("不对，项目负责人是李四，不是张三", "项目负责人是张三"),
+        ("其实我不喝咖啡了", "用户每天早上喝咖啡"),
+        ("I no longer drink coffee", "The user drinks coffee every morning."),
     ],
 )
 def test_a_memory_that_says_what_is_denied(said: str, value: str) -> None:
@@ -103,6 +124,9 @@ def test_a_memory_that_says_what_is_denied(said: str, value: str) -> None:
         (HOME, "The user no longer lives in Paris but in Berlin."),
         ("I moved from Paris to Berlin", "The user likes the museums of Paris."),
         ("不对，项目负责人是李四，不是张三", "财务负责人是张三"),
+        ("其实我不喝咖啡了", "用户不喝咖啡"),
+        ("其实我不喝咖啡了", "用户的妈妈喝咖啡"),
+        ("I don't eat meat anymore", "The user bought a meat grinder to eat better."),
         ("采购上限应该是600元", "采购上限是800件"),
         ("采购上限应该是600元", "办公类硬件和家具的年度采购上限是800元"),
     ],

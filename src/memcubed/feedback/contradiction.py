@@ -16,6 +16,7 @@ import rjieba
 from memcubed.feedback.correction import Correction
 from memcubed.feedback.replacement import phrase_pattern
 from memcubed.language.cleaning import normalised
+from memcubed.language.detect import has_han
 from memcubed.language.sentences import sentences
 from memcubed.language.stopwords import CHINESE
 from memcubed.language.words import tokens
@@ -23,6 +24,7 @@ from memcubed.language.words import tokens
 _LEAST_SHARED: Final = 0.8
 _MOST_MORE: Final = 0.6
 _MOST_MORE_UNSAID: Final = 0.34
+_MOST_MORE_OF_ENDED: Final = 0.75
 
 _FRAME: Final = re.compile(
     r"^(?P<head>[^“\"]{0,80}(?:说|要求|更正|said|asked|corrected)(?:：|:)?\s*[“\"])(?P<body>.*?)(?P<tail>[”\"][^”\"]*)$",
@@ -40,6 +42,7 @@ _NEGATED: Final = re.compile(
     r"|\binstead of|\brather than)\s*$",
     re.IGNORECASE,
 )
+_NEGATION: Final = re.compile(r"不|没|别|\b(?:not|never|no|stopped|quit|gave up|used to)\b|n['’]t\b", re.IGNORECASE)
 _OTHERS: Final = re.compile(
     r"妈妈?|爸爸?|母亲|父亲|父母|姐姐?|妹妹?|哥哥?|弟弟?|奶奶|爷爷|外婆|外公|老公|老婆|丈夫|妻子|太太|男友|女友|男朋友|女朋友|儿子|女儿|孩子"
     r"|朋友|同事|同学|室友|邻居|老板|领导|老师|客户"
@@ -121,8 +124,9 @@ def _denies(correction: Correction, sentence: str, key: str) -> _Verdict:
         return _Verdict.NO
     if correction.new and occurs(correction.new, sentence):
         return _Verdict.NO
-    if not correction.old:
-        return _Verdict.SURE if _has_another_number(correction, sentence) else _Verdict.NO
+    if correction.ends or not correction.old:
+        denies = _tells if correction.ends else _has_another_number
+        return _Verdict.SURE if denies(correction, sentence) else _Verdict.NO
     place = occurs(correction.old, sentence) or _number_occurs(correction.old, sentence)
     if place is None or _NEGATED.search(_plain(sentence)[: place.start()]):
         return _Verdict.NO
@@ -157,6 +161,19 @@ def _is_about(topic: Sequence[str], sentence: str, key: str, old: str, *, most_m
     known = [*topic, "am", "pm", "点", "年", "月", "日"]
     more = [word for word in said if not word.isdigit() and not any(word in one or one in word for one in known)]
     return len(more) <= most_more * max(len(said), 1)
+
+
+def _tells(correction: Correction, sentence: str) -> bool:
+    """Whether a sentence says that what ended is so, and not much more: 用户每天喝咖啡 tells 喝咖啡."""
+    plain = _plain(sentence)
+    if _NEGATION.search(plain):
+        return False
+    wanted, said = terms(correction.old), terms(sentence)
+    in_a_row = any(said[at : at + len(wanted)] == wanted for at in range(len(said)))
+    if not wanted or not (in_a_row or (has_han(correction.old) and _plain(correction.old) in plain)):
+        return False
+    more = [word for word in said if not any(word in one or one in word for one in wanted)]
+    return len(more) <= _MOST_MORE_OF_ENDED * len(said)
 
 
 def _has_another_number(correction: Correction, sentence: str) -> bool:

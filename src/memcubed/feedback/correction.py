@@ -11,6 +11,9 @@ from memcubed.language.sentences import sentences
 
 _MOST_CHARACTERS: Final = 300
 _MOST_OLD: Final = 80
+_MOST_CONVERSATION: Final = 4000
+_LEAST_ENDED_ZH: Final = 3
+_LEAST_ENDED_EN: Final = 4
 
 _LEAD: Final = re.compile(
     r"^(?:不对|不是的|不是这样的?|错了|说错了|(?:你|我)(?:说|记|弄|搞)错了|记错了|更正(?:一下)?|纠正(?:一下)?|修正|其实|实际上"
@@ -37,25 +40,53 @@ class Correction:
     """`statement` is what holds, `old` what does not, and `new` what the statement has in its place.
 
     `new` is empty where the statement only denies `old`. `old` is empty where the text does not say what was wrong.
+    `ends` is True when the statement says that what `old` tells came to an end (不再喝咖啡, no longer drink coffee).
     """
 
     statement: str
     old: str
     new: str
+    ends: bool = False
+
+    @property
+    def probe(self) -> str:
+        """A word that every memory that says `old` has in it."""
+        return max(self.old.split(), key=len, default="")
 
 
 def find_correction(text: str) -> Correction | None:
     """The correction in a text, or None when it corrects nothing. Only the first sentence that does so counts."""
     said = without_lead(text)
     for sentence in sentences(said[: 4 * _MOST_CHARACTERS]):
+        found = _in_sentence(without_lead(sentence), _CHINESE, _ENGLISH)
+        if found is not None:
+            return found
+    return None
+
+
+def find_change(text: str) -> Correction | None:
+    """The correction in what a user says in passing: announced as one (其实, actually), or a change of what was so.
+
+    "I'd like tea, not coffee" may be said of one afternoon; in feedback it corrects, in a conversation it does not.
+    """
+    for sentence in sentences(printable(text)[:_MOST_CONVERSATION]):
         bare = without_lead(sentence)
-        if len(bare) > _MOST_CHARACTERS or bare.endswith(("?", "？", "吗", "吗。")):
-            continue
-        for pattern, build in _CHINESE if has_han(bare) else _ENGLISH:
-            match = pattern.search(bare)
-            found = None if match is None else build(match)
-            if found is not None:
-                return found
+        is_announced = bare != " ".join(sentence.split())
+        chinese, english = (_CHINESE, _ENGLISH) if is_announced else (_CHANGES_ZH, _CHANGES_EN)
+        found = _in_sentence(bare, chinese, english)
+        if found is not None and found.old:
+            return found
+    return None
+
+
+def _in_sentence(bare: str, chinese: "_Rules", english: "_Rules") -> Correction | None:
+    if len(bare) > _MOST_CHARACTERS or bare.endswith(("?", "？", "吗", "吗。")):
+        return None
+    for pattern, build in chinese if has_han(bare) else english:
+        match = pattern.search(bare)
+        found = None if match is None else build(match)
+        if found is not None:
+            return found
     return None
 
 
@@ -129,6 +160,14 @@ def _said_but(match: re.Match[str]) -> Correction | None:
     return Correction(new, core(match["old"]), core(new))
 
 
+def _ended(match: re.Match[str]) -> Correction | None:
+    """不再V: no longer V."""
+    old = next(text for text in match.groupdict().values() if text is not None).strip()
+    if len(old) < (_LEAST_ENDED_ZH if has_han(old) else _LEAST_ENDED_EN):
+        return None
+    return Correction(match.group().strip(" 。.!！"), old, "", ends=True)
+
+
 _VALUE: Final = re.compile(
     r"(?:[￥¥$€£]\s?)?\d[\d,.:：]*\s?(?:%|％|万|亿|千|百|[元块美欧]{1,2}[元金]?|年|月|日|号|点|分钟?|小时|天|周|岁|个|次|人|台|件|kg|km|usd|eur|rmb)*",
     re.IGNORECASE,
@@ -167,7 +206,47 @@ def core(text: str) -> str:
 
 
 _Builder = Callable[[re.Match[str]], Correction | None]
-_CHINESE: Final[tuple[tuple[re.Pattern[str], _Builder], ...]] = (
+_Rules = tuple[tuple[re.Pattern[str], _Builder], ...]
+
+_FROM_TO_ZH: Final = (
+    re.compile(
+        rf"^(?P<about>.*?)(?:从|由)\s*{_ZH_OLD}\s*"
+        r"(?P<verb>(?:调整|提高|降低|改|变|搬|换|涨|降|调|转|升|推迟|提前)(?:成|为|到|至))了?\s*(?P<new>[^，。；？]+)[。！!]*$"
+    ),
+    _from_to,
+)
+_ENDED_ZH: Final = (
+    re.compile(
+        r"^[^，。；]*?(?:(?:已经|早就|现在)?不(?!再|会|想|知|要|能|用|好|行)(?P<old>[^，。；]{2,20}?)了"
+        r"|(?:已经|现在)?不再(?P<more>[^，。；]{2,20}?)了?)[。！!]*$"
+    ),
+    _ended,
+)
+_FROM_TO_EN: Final = (
+    re.compile(
+        rf"^(?P<about>.*?\b(?:{_EN_MOVED}))\s+from\s+{_EN_OLD}\s+(?P<verb>to)\s+(?P<new>[^,;?]+)$", re.IGNORECASE
+    ),
+    _from_to,
+)
+_SAID_BUT_EN: Final = (
+    re.compile(
+        rf"^I (?:said|told you|wrote)\s+(?:that )?(?:it (?:is|was) )?{_EN_OLD},?\s+"
+        r"but (?:it'?s|it is|it should be|I meant|it was)(?: actually)?\s+(?P<new>.+)$",
+        re.IGNORECASE,
+    ),
+    _said_but,
+)
+_ENDED_EN: Final = (
+    re.compile(
+        r"^.*?\b(?:(?:don['’]t|doesn['’]t|do not|does not)\s+(?P<old>[^,;.?]{3,60}?)\s+any ?more"
+        r"|no longer\s+(?P<more>[^,;.?]{3,60}?)|(?:stopped|quit|gave up)\s+(?P<most>[a-z]+ing\b[^,;.?]{0,60}?))[.!]*$",
+        re.IGNORECASE,
+    ),
+    _ended,
+)
+_CHANGES_ZH: Final[_Rules] = (_FROM_TO_ZH, _ENDED_ZH)
+_CHANGES_EN: Final[_Rules] = (_SAID_BUT_EN, _FROM_TO_EN, _ENDED_EN)
+_CHINESE: Final[_Rules] = (
     (
         re.compile(
             rf"^(?P<about>[^，。；]*?)(?:并)?不(?:再)?(?:是|在|叫)\s*{_ZH_OLD}\s*[，,；;]\s*(?:而|应该|应当|其实|正确的?)*"
@@ -181,13 +260,7 @@ _CHINESE: Final[tuple[tuple[re.Pattern[str], _Builder], ...]] = (
         ),
         _not_old,
     ),
-    (
-        re.compile(
-            rf"^(?P<about>.*?)(?:从|由)\s*{_ZH_OLD}\s*(?P<verb>(?:调整|提高|降低|改|变|搬|换|涨|降|调|转|升|推迟|提前)(?:成|为|到|至))了?"
-            r"\s*(?P<new>[^，。；？]+)[。！!]*$"
-        ),
-        _from_to,
-    ),
+    _FROM_TO_ZH,
     (
         re.compile(
             rf"^(?:请|麻烦)?(?:把|将)\s*{_ZH_OLD}\s*(?:改|更正|修改|纠正|调整|换)(?:成|为|到)\s*(?P<new>[^，。；？]+)[。！!]*$"
@@ -199,16 +272,10 @@ _CHINESE: Final[tuple[tuple[re.Pattern[str], _Builder], ...]] = (
         _should_be,
     ),
     (re.compile(rf"^(?P<about>[^，。；]+?)(?:并)?不是\s*{_ZH_OLD}{_ZH_END}"), _denied),
+    _ENDED_ZH,
 )
-_ENGLISH: Final[tuple[tuple[re.Pattern[str], _Builder], ...]] = (
-    (
-        re.compile(
-            rf"^I (?:said|told you|wrote)\s+(?:that )?(?:it (?:is|was) )?{_EN_OLD},?\s+"
-            r"but (?:it'?s|it is|it should be|I meant|it was)(?: actually)?\s+(?P<new>.+)$",
-            re.IGNORECASE,
-        ),
-        _said_but,
-    ),
+_ENGLISH: Final[_Rules] = (
+    _SAID_BUT_EN,
     (
         re.compile(
             rf"^(?P<about>.*?)\s*(?P<copula>\bis|\bare|\bwas|\bwere|'s|'re)(?:n['’]t| not)\s+{_EN_OLD}\s*"
@@ -227,12 +294,7 @@ _ENGLISH: Final[tuple[tuple[re.Pattern[str], _Builder], ...]] = (
         ),
         _not_old,
     ),
-    (
-        re.compile(
-            rf"^(?P<about>.*?\b(?:{_EN_MOVED}))\s+from\s+{_EN_OLD}\s+(?P<verb>to)\s+(?P<new>[^,;?]+)$", re.IGNORECASE
-        ),
-        _from_to,
-    ),
+    _FROM_TO_EN,
     (
         re.compile(
             r"^(?P<about>.*?)\s+should(?: actually)?(?: have)? (?:be|been|read)\s+(?P<new>[^,;?]+)$", re.IGNORECASE
@@ -240,4 +302,5 @@ _ENGLISH: Final[tuple[tuple[re.Pattern[str], _Builder], ...]] = (
         _should_be,
     ),
     (re.compile(rf"^(?P<about>.+?)\s+(?:is|are|was|were)(?:n['’]t| not)\s+{_EN_OLD}{_EN_END}", re.IGNORECASE), _denied),
+    _ENDED_EN,
 )

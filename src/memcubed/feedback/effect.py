@@ -85,7 +85,7 @@ class FeedbackEffect:
             known = {memory.id: memory for memory in sorted(found, key=lambda memory: order[memory.id])}
             if correction is not None and correction.old:
                 carrying = await self._memories.list_carrying(
-                    connection, share.project_id, share.cube_id, correction.old.split()[0], CARRYING
+                    connection, share.project_id, share.cube_id, correction.probe, CARRYING
                 )
                 known.update({memory.id: memory for memory, _ in carrying if memory.layer is not MemoryLayer.WORKING})
         return list(known.values())
@@ -119,9 +119,8 @@ class FeedbackEffect:
         added: Counter[MemoryKind] = Counter(done.added)
         if len(new) > 1:
             added += await self._memories.settle(*place, new[1:], share.provenance, extractor=name)
-        note = _told(done.archived, done.shortened)
         reason_for_nothing = None if added else "What the feedback says was remembered already."
-        await self._shares.complete(connection, share, memories=added, reason=reason_for_nothing, note=note)
+        await self._shares.complete(connection, share, memories=added, reason=reason_for_nothing, note=done.note)
         log.info(
             "feedback_took_effect",
             project_id=str(share.project_id),
@@ -226,14 +225,6 @@ def _new_memory(draft: Draft, turn: Turn, vector: Vector | None) -> NewMemory:
         memory_time=draft.memory_time,
         vector=vector,
     )
-
-
-def _told(archived: int, shortened: int) -> str | None:
-    """What the receipt says of the memories that gave way."""
-    parts = [f"{archived} superseded"] * bool(archived) + [f"{shortened} shortened by what no longer holds"] * bool(
-        shortened
-    )
-    return f"Memories corrected: {', '.join(parts)}." if parts else None
 
 
 def _told_of_replacement(replacement: Replacement, count: int) -> str:

@@ -9,7 +9,7 @@ from memcubed.feedback.contradiction import Contradiction, find_contradiction, t
 from memcubed.feedback.correction import Correction, find_correction, without_lead
 from memcubed.feedback.model import Denied, FeedbackRequest, Reading
 from memcubed.feedback.replacement import find_replacement
-from memcubed.feedback.wording import correction_draft, said_draft
+from memcubed.feedback.wording import correction_draft, is_first_person, said_draft
 from memcubed.memories.model import MemoryKind, StoredMemory
 from memcubed.production.local.smalltalk import is_general_question, is_small_talk
 from memcubed.production.model import ExtractionRequest, Extractor
@@ -82,7 +82,8 @@ def read_correction(correction: Correction, request: FeedbackRequest) -> Reading
 
 def contradicted(correction: Correction, known: Sequence[StoredMemory]) -> list[tuple[StoredMemory, Contradiction]]:
     """Memories that a correction denies; one in which only the value is the same counts when no other has it."""
-    verdicts = [(memory, find_contradiction(correction, memory.key, memory.value)) for memory in known]
+    own = [memory for memory in known if memory.speaker is None or not is_first_person(correction.statement)]
+    verdicts = [(memory, find_contradiction(correction, memory.key, memory.value)) for memory in own]
     found = [(memory, verdict) for memory, verdict in verdicts if verdict is not None]
     sure = [(memory, verdict) for memory, verdict in found if verdict.is_sure]
     if sure or correction.old == "":

@@ -44,6 +44,11 @@ def read_draft(request: FeedbackRequest, statement: str, *, is_preference: bool)
     return _draft(request, statement, statement, statement, is_preference=is_preference)
 
 
+def is_first_person(statement: str) -> bool:
+    """Whether a statement is about the one who makes it."""
+    return "我" in statement or _FIRST_PERSON.search(statement) is not None
+
+
 def day(request: FeedbackRequest) -> str:
     """The local day of the feedback."""
     return f"{request.turn.chat_time.astimezone(request.timezone):%Y-%m-%d}"

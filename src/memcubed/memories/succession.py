@@ -49,6 +49,13 @@ class Succession:
     archived: int
     shortened: int
 
+    @property
+    def note(self) -> str | None:
+        """What a receipt says of it."""
+        parts = [f"{self.archived} superseded"] * bool(self.archived)
+        parts += [f"{self.shortened} shortened by what no longer holds"] * bool(self.shortened)
+        return f"Memories corrected: {', '.join(parts)}." if parts else None
+
 
 async def succeed(
     repository: MemoryRepository,

@@ -1,6 +1,7 @@
 """Production: one task's messages become the memories of one cube."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from memcubed.memories.rewriting import index_text
 from memcubed.memories.service import MemoryService
 from memcubed.messages.model import Turn
 from memcubed.production.attachments.service import AttachmentService
+from memcubed.production.changes import Change, ChangeFinder
 from memcubed.production.echo_guard import EchoGuard
 from memcubed.production.embedding import EmbeddingService
 from memcubed.production.model import STATED_KINDS, Draft, Extraction, ExtractionRequest, Extractor
@@ -40,6 +42,13 @@ class _Outcome:
     extraction: Extraction
     fillings: Sequence[Filling]
     notes: Sequence[str]
+    changes: Sequence[Change]
+
+    @property
+    def unchanged(self) -> list[NewMemory]:
+        """What is new and makes nothing outdated."""
+        changing = [change.new for change in self.changes]
+        return [memory for memory in self.new if not any(memory is one for one in changing)]
 
 
 class ProductionService:
@@ -67,6 +76,7 @@ class ProductionService:
         self._profiles = profiles
         self._attachments = attachments
         self._guard = guard
+        self._changes = ChangeFinder(database, memories)
 
     async def run_share(self, project_id: UUID, cube_id: UUID, task_id: UUID, timezone: ZoneInfo) -> bool:
         """Produce the memories of one share; safe to run again at any time.
@@ -103,7 +113,8 @@ class ProductionService:
                 fillings = await self._profiles.propose(project_id, cube_id, work.turns)
         new, are_embedded = await self._embed(extraction.drafts, work.turns)
         pieces, are_pieces_embedded = await self._embed_pieces(attached.memories)
-        await self._finish(work, _Outcome([*new, *pieces], extraction, fillings, attached.notes))
+        changes = await self._embed_changes(await self._changes.find(work, new))
+        await self._finish(work, _Outcome([*new, *pieces], extraction, fillings, attached.notes, changes))
         return are_embedded and are_pieces_embedded and not fillings
 
     async def _embed_raw_turns(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> None:
@@ -137,6 +148,18 @@ class ProductionService:
         vectors, are_embedded = await self._vectors([piece.index_text for piece in pieces])
         return [replace(piece, vector=vector) for piece, vector in zip(pieces, vectors, strict=True)], are_embedded
 
+    async def _embed_changes(self, changes: Sequence[Change]) -> list[Change]:
+        vectors = iter((await self._vectors([text for change in changes for text in change.remainders]))[0])
+        return [
+            replace(
+                change,
+                outdated=tuple(
+                    one if one.remainder is None else replace(one, vector=next(vectors)) for one in change.outdated
+                ),
+            )
+            for change in changes
+        ]
+
     async def _vectors(self, texts: Sequence[str]) -> tuple[Sequence[Vector | None], bool]:
         try:
             return await self._embedder.embed_documents(texts), True
@@ -149,16 +172,31 @@ class ProductionService:
         async with self._database.transaction(project_id) as connection:
             if not await self._shares.lock(connection, share):
                 return  # another run of this job was faster, or the owner was deleted
-            added: Mapping[MemoryKind, int] = await self._memories.settle(
-                connection, project_id, cube_id, outcome.new, share.provenance, extractor=self._extractor.name
+            added = Counter[MemoryKind]()
+            notes = list(outcome.notes)
+            for change in outcome.changes:
+                done = await self._memories.supersede(
+                    connection,
+                    project_id,
+                    cube_id,
+                    change.new,
+                    change.outdated,
+                    share.provenance,
+                    extractor=self._extractor.name,
+                    reason=f"changed by what the user said (task {share.task_id})",
+                )
+                added += done.added
+                notes += [done.note] if done.note is not None else []
+            added += await self._memories.settle(
+                connection, project_id, cube_id, outcome.unchanged, share.provenance, extractor=self._extractor.name
             )
             filled = await self._profiles.apply(connection, project_id, cube_id, outcome.fillings, share.task_id)
             if filled:
-                added = {**added, MemoryKind.PROFILE: filled}
+                added[MemoryKind.PROFILE] += filled
             reason = None
             if not added:
                 reason = outcome.extraction.nothing_reason or "Everything said was remembered already."
-            note = "; ".join(outcome.notes) or None
+            note = "; ".join(notes) or None
             await self._shares.complete(connection, share, memories=added, reason=reason, note=note)
         log.info(
             "share_completed",
