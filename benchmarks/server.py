@@ -17,8 +17,12 @@ import httpx
 _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 30
 _ANSWERS_AT: Final = re.compile(r"answers at (\S+)")
-# What is measured is how fast it is, not how fast it lets one project be.
-_UNLIMITED: Final = {"MEMCUBED_REQUESTS_PER_SECOND": "0", "MEMCUBED_TOKENS_PER_MINUTE": "0"}
+# Limits that are counted, as by default, but that a benchmark does not meet.
+_WIDE_LIMITS: Final = {
+    "MEMCUBED_REQUESTS_PER_SECOND": "100000",
+    "MEMCUBED_REQUEST_BURST": "100000",
+    "MEMCUBED_TOKENS_PER_MINUTE": "1000000000",
+}
 _KEY: Final = re.compile(r"^\s+(mc-\S+)$", re.MULTILINE)
 
 
@@ -49,7 +53,7 @@ def clean_server(*arguments: str, environment: Mapping[str, str] | None = None) 
         settings = {
             "MEMCUBED_HOME": f"{home}/home",
             "MEMCUBED_LOG_LEVEL": "warning",
-            **_UNLIMITED,
+            **_WIDE_LIMITS,
             **(environment or {}),
         }
         with output.open("wb") as stream:

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from memcubed.projects.keys import hash_key
 from memcubed.projects.limits import Bucket
@@ -147,6 +148,15 @@ async def test_wrong_keys_are_limited_by_address(start: StartService) -> None:
         refused = await wrong.send("/search/memory", SEARCH)
         assert 1 <= int(refused.headers["retry-after"]) <= 20
         await good.search("x")  # it has worked before, so it is let through
+
+
+async def test_wrong_keys_are_logged_by_address_without_the_key(api: Api) -> None:
+    wrong = Client(api.http, f"mc-00000000-{uuid4().hex}")
+    with capture_logs() as logged:
+        await wrong.send("/search/memory", SEARCH)
+    refused = [line for line in logged if line["event"] == "key_refused"]
+    assert [line["address"] for line in refused] == ["127.0.0.1"]
+    assert "mc-00000000" not in str(logged)
 
 
 async def test_refusals_are_in_the_metrics(start: StartService) -> None:
