@@ -31,13 +31,19 @@ from memcubed.feedback.routes import feedback_routes
 from memcubed.feedback.service import FeedbackService
 from memcubed.http.app import BASE_PATH, create_app
 from memcubed.http.health import Running, health_routes
+from memcubed.knowledge.jobs import KnowledgeQueue
+from memcubed.knowledge.jobs import register_jobs as register_knowledge_jobs
+from memcubed.knowledge.processing import FileProcessor
+from memcubed.knowledge.routes import knowledge_routes
+from memcubed.knowledge.service import KnowledgeService
+from memcubed.knowledge.uploads import UploadLimits
 from memcubed.memories.deleting import DeletionService
 from memcubed.memories.library import MemoryLibrary
 from memcubed.memories.routes import memory_routes
 from memcubed.memories.service import MemoryService
 from memcubed.messages.attachments import FileLimits
 from memcubed.messages.routes import message_routes
-from memcubed.messages.service import MessageService
+from memcubed.messages.service import MessageLimits, MessageService
 from memcubed.production.agent_words import AgentWordsReader
 from memcubed.production.attachments.reader import AttachmentReader
 from memcubed.production.attachments.service import AttachmentService
@@ -84,6 +90,7 @@ from memcubed.providers.embeddings import Embedder
 from memcubed.providers.llm.metering import MeteredModel, MeteredVision
 from memcubed.providers.llm.protocol import LanguageModel
 from memcubed.recall.calibrations import CalibrationService
+from memcubed.recall.cube_search import CubeSearch
 from memcubed.recall.model import Calibration
 from memcubed.recall.recalled import RecalledMemories
 from memcubed.recall.repository import RecallRepository
@@ -263,6 +270,9 @@ class Service:
         )
         register_share_job(self.queue, RUN_FEEDBACK, feedback.run_share, shares, self.projects, self.jobs, backoff)
         register_embedding_jobs(self.queue, embedding, self.projects, self.jobs, backoff)
+        self.knowledge = KnowledgeService(self.database, self.memories, KnowledgeQueue(self.queue), utc_now)
+        self.files = FileProcessor(self.database, self.memories, embedding, self.documents, self.fetcher, utc_now)
+        register_knowledge_jobs(self.queue, self.files, self.jobs, backoff)
 
     def metered(self, model: LanguageModel | None) -> LanguageModel | None:
         """A model whose calls are counted, within the project's budget and the bound of all processes."""
@@ -406,14 +416,17 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         service.memories,
         service.tasks,
         service.input_limit,
+        service.knowledge,
         utc_now,
-        files=FileLimits(
-            count=settings.files_max_count,
-            file_bytes=settings.document_max_bytes,
-            total_bytes=settings.files_max_bytes,
+        MessageLimits(
+            tokens=settings.add_max_tokens,
+            files=FileLimits(
+                count=settings.files_max_count,
+                file_bytes=settings.document_max_bytes,
+                total_bytes=settings.files_max_bytes,
+            ),
+            sync_wait_seconds=settings.sync_wait_seconds,
         ),
-        max_tokens=settings.add_max_tokens,
-        sync_wait_seconds=settings.sync_wait_seconds,
     )
     feedback = FeedbackService(
         service.database,
@@ -445,7 +458,7 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
     )
     model = service.metered(create_rewriting_model(settings))
     recall = RecallService(
-        RecallRepository(service.database),
+        CubeSearch(RecallRepository(service.database), service.knowledge),
         service.embedder,
         service.calibrations,
         service.input_limit.at_most(settings.query_max_tokens),
@@ -470,6 +483,10 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
     )
     gate = Gate(FailedKeys(settings.failed_keys_per_minute), service.refusals)
     authenticate = TokenAuthentication(service.projects, gate, service.refusals, service.registry, base_path=BASE_PATH)
+
+    uploads = UploadLimits(
+        files=settings.files_max_count, file_bytes=settings.document_max_bytes, all_bytes=settings.files_max_bytes
+    )
 
     def describe() -> Running:
         return Running(
@@ -508,6 +525,7 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
             profile_routes(service.profiles, authenticate),
             memory_routes(library, DeletionService(service.database, utc_now), authenticate),
             feedback_routes(feedback, authenticate),
+            knowledge_routes(service.knowledge, authenticate, uploads),
         ],
         admin=admin_routes(
             ProjectAdministration(service.database),
@@ -521,4 +539,5 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         lifespan=lifespan,
         registry=service.registry,
         max_request_bytes=settings.max_request_bytes,
+        max_upload_bytes=uploads.all_bytes * 4 // 3 + settings.max_request_bytes,  # in base64, with room around it
     )

@@ -15,6 +15,7 @@ from memcubed.commands.tasks import tasks
 from memcubed.demo import run_demo
 from memcubed.errors import ConfigurationError, MemcubedError
 from memcubed.http.server import open_socket, run_server
+from memcubed.knowledge.links import LinkService, ListedBase
 from memcubed.logs import configure_logs
 from memcubed.projects.admin_keys import AdminKeyService
 from memcubed.projects.keys import visible_prefix
@@ -41,10 +42,15 @@ app.command(name="import")(load)
 app.add_typer(tasks, name="task")
 keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 app.add_typer(keys, name="key")
+knowledge_bases = typer.Typer(help="List knowledge bases, and let other projects read them.", no_args_is_help=True)
+app.add_typer(knowledge_bases, name="knowledgebase")
 
 T = TypeVar("T")
 
 ProjectOption = Annotated[str, typer.Option(help="The project's name.")]
+BaseArgument = Annotated[str, typer.Argument(help="The knowledge base's id.")]
+ReaderOption = Annotated[str, typer.Option("--to", help="The project that reads it.")]
+OwnerOption = Annotated[str, typer.Option(help="The project that it belongs to.")]
 
 
 @app.command()
@@ -219,6 +225,44 @@ def revoke_key(
     else:
         _with_projects(settings, lambda projects: projects.revoke_key(project, visible_prefix(prefix)))
     typer.echo(f"Revoked {visible_prefix(prefix)}.")
+
+
+@knowledge_bases.command("link")
+def link_knowledge_base(base: BaseArgument, to: ReaderOption, project: OwnerOption = DEFAULT_PROJECT) -> None:
+    """Let another project search a knowledge base; it can't change it."""
+
+    async def link(database: Database) -> None:
+        projects = ProjectService(database)
+        owner, reader = await projects.get_project(project), await projects.get_project(to)
+        await LinkService(database).link(owner, base, reader)
+
+    _with_database(load_settings(), link)
+    typer.echo(f"Project {to!r} may read {base}.")
+
+
+@knowledge_bases.command("unlink")
+def unlink_knowledge_base(base: BaseArgument, to: ReaderOption, project: OwnerOption = DEFAULT_PROJECT) -> None:
+    """Take that back, at once."""
+
+    async def unlink(database: Database) -> None:
+        projects = ProjectService(database)
+        owner, reader = await projects.get_project(project), await projects.get_project(to)
+        await LinkService(database).unlink(owner, base, reader)
+
+    _with_database(load_settings(), unlink)
+    typer.echo(f"Project {to!r} may no longer read {base}.")
+
+
+@knowledge_bases.command("list")
+def list_knowledge_bases() -> None:
+    """List the knowledge bases of every project, and to which others they are linked."""
+
+    async def listed(database: Database) -> list[ListedBase]:
+        return await LinkService(database).list_bases(await ProjectService(database).list_projects())
+
+    for base in _with_database(load_settings(), listed):
+        linked = f"linked to {', '.join(base.linked_to)}" if base.linked_to else ""
+        typer.echo("  ".join((str(base.id), f"of {base.owner}", base.name, linked)).rstrip())
 
 
 def _expiry(moment: datetime | None, days: int | None) -> datetime | None:

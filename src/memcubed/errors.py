@@ -108,6 +108,12 @@ class TaskNotFoundError(NotFoundError):
     code = 50131
 
 
+class KnowledgeBaseNotFoundError(NotFoundError):
+    """No such knowledge base that this project has, or that is linked to it."""
+
+    code = 50120
+
+
 class MethodNotAllowedError(InvalidRequestError):
     """The route exists, but not for this HTTP method."""
 
@@ -139,6 +145,12 @@ class NotAllowedError(MemcubedError):
 
     code = 40306
     status = HTTPStatus.FORBIDDEN
+
+
+class KnowledgeBaseNotLinkedError(NotAllowedError):
+    """The knowledge base is another project's: linked for reading, and not to be changed from here."""
+
+    code = 50123
 
 
 class RateLimitedError(MemcubedError):

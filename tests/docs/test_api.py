@@ -10,6 +10,18 @@ from pydantic import BaseModel
 from memcubed.chat.schemas import ChatData, ChatEvent, ChatRequest
 from memcubed.errors import ConfigurationError, MemcubedError, ProviderError
 from memcubed.feedback.schemas import AddFeedbackRequest
+from memcubed.knowledge.schemas import (
+    AddedFile,
+    AddFilesRequest,
+    CreateBaseData,
+    CreateBaseRequest,
+    DeleteBaseRequest,
+    DeleteFilesRequest,
+    FileDetail,
+    FileIn,
+    GetFilesData,
+    GetFilesRequest,
+)
 from memcubed.memories.requests import (
     DeleteMemoryRequest,
     GetMemoryData,
@@ -18,6 +30,7 @@ from memcubed.memories.requests import (
     UpdateMemoryRequest,
 )
 from memcubed.memories.schemas import (
+    DocumentPlace,
     EventDetail,
     MemoryDetail,
     PreferenceDetail,
@@ -67,6 +80,17 @@ MODELS: tuple[type[BaseModel], ...] = (
     EventDetail,
     GetMessageRequest,
     GetMessageData,
+    DocumentPlace,
+    CreateBaseRequest,
+    CreateBaseData,
+    DeleteBaseRequest,
+    AddFilesRequest,
+    FileIn,
+    AddedFile,
+    GetFilesRequest,
+    GetFilesData,
+    FileDetail,
+    DeleteFilesRequest,
     GetMemoryRequest,
     GetMemoryData,
     VersionDetail,

@@ -108,6 +108,11 @@ async def test_markdown_headings_but_not_in_code() -> None:
     ]
 
 
+async def test_markdown_without_front_matter() -> None:
+    document = await parsed("# A\n## B\nfirst\n***\n## C\nsecond\n".encode("utf-16"), DocumentType.MD)
+    assert places(document) == [(("A", "B"), None, "first\n***"), (("A", "C"), None, "second")]
+
+
 async def test_json_values_under_their_paths() -> None:
     content = {
         "team": {"lead": "王磊", "tags": ["a", "b"], "offices": [{"city": "Hangzhou", "seats": 40}]},

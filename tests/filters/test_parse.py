@@ -145,6 +145,13 @@ def test_empty_parts_are_refused_rather_than_guessed_at(body: object, names: str
     assert message.startswith(names), message
 
 
+def test_other_times_are_pointed_to_those_there_are() -> None:
+    code, message = refused({"and": [{"created_at": {"gt": "2024-01-01"}}]})
+    assert code == 40000
+    assert message.startswith("filter.and[0].created_at.gt must be a number")
+    assert "create_time and update_time" in message
+
+
 def test_filters_are_bounded() -> None:
     nested: Any = {"scene": "a"}
     for _ in range(MAX_DEPTH - 1):

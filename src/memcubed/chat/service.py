@@ -72,6 +72,8 @@ class ChatService:
                 "Chat needs a language model, and none is configured; the operator sets MEMCUBED_LLM_MODEL."
             )
         options = ChatOptions(request.max_tokens, request.temperature, request.top_p, self._choose(request, model))
+        if request.add_message_on_answer:
+            await self._messages.check_bases(project, request.allow_knowledgebase_ids)
         shown = await self._prepare(project, request)
         said: list[str] = []
         try:

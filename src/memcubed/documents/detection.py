@@ -3,7 +3,7 @@
 import io
 import re
 from pathlib import PurePath
-from typing import Final
+from typing import BinaryIO, Final
 from zipfile import BadZipFile, ZipFile
 
 from memcubed.documents.model import DocumentType
@@ -41,15 +41,22 @@ _OTHER: Final = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|\x7fELF|\x1f\x8b|Rar!|7z
 _MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
-def detect(content: bytes, *, name: str = "", media_type: str = "") -> DocumentType | None:
-    """The format of a file, or None when it is none of those that are read."""
-    head = content[:_HEAD]
+def detect(file: bytes | BinaryIO, *, name: str = "", media_type: str = "") -> DocumentType | None:
+    """The format of a file, or None when it is none of those that are read. Leaves a file open, at its beginning."""
+    content = io.BytesIO(file) if isinstance(file, bytes) else file
+    content.seek(0)
+    head = content.read(_HEAD)
+    content.seek(0)
     if _PDF in head[:_PDF_WITHIN]:
         return DocumentType.PDF
     if head.startswith(_ZIP):
         return DocumentType.DOCX if _is_docx(content) else None
     if head.startswith(_OLE):
         return DocumentType.DOC if PurePath(name).suffix.lower() in {"", ".doc", ".dot", ".wps"} else None
+    return _text_format(head, name, media_type)
+
+
+def _text_format(head: bytes, name: str, media_type: str) -> DocumentType | None:
     if _OTHER.match(head) or (b"\x00" in head and not head.startswith(_MARKS)):
         return None
     suffix = PurePath(name).suffix.lower().lstrip(".")
@@ -69,9 +76,11 @@ def _by_look(head: bytes) -> DocumentType:
     return DocumentType.MD if re.search(rb"(?m)^#{1,6} \S", head) else DocumentType.TXT
 
 
-def _is_docx(content: bytes) -> bool:
+def _is_docx(content: BinaryIO) -> bool:
     try:
-        with ZipFile(io.BytesIO(content)) as archive:
+        with ZipFile(content) as archive:
             return "word/document.xml" in archive.namelist()
     except (BadZipFile, ValueError, OSError):
         return False
+    finally:
+        content.seek(0)

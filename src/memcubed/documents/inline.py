@@ -73,4 +73,6 @@ def _decoded(text: str, field: str, max_bytes: int) -> bytes:
         raise FileTooLargeError(f"{field} is larger than {max_bytes} bytes.")
     if not content:
         raise MalformedBase64Error(f"{field} holds no bytes.")
+    if len(content) > max_bytes:
+        raise FileTooLargeError(f"{field} is larger than {max_bytes} bytes.")
     return content

@@ -187,6 +187,11 @@ def _info(name: str, value: object, path: str) -> list[Leaf]:
         if operator == "contains":
             leaves.append(InfoContains(name, _text(than, here)))
         elif operator in _COMPARISONS:
+            if isinstance(than, str):
+                raise InvalidRequestError(
+                    f"{here} must be a number: fields of info are compared as numbers, and as times only"
+                    f" {' and '.join(Moment)}."
+                )
             leaves.append(InfoCompares(name, _COMPARISONS[operator], _number(than, here)))
         else:
             _refuse_operator(here, _OPERATORS)

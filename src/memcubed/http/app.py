@@ -13,6 +13,7 @@ from memcubed.http.limits import BodyLimit, RateLimitHeaders
 from memcubed.http.openapi import install_openapi
 from memcubed.http.probes import probe_routes
 from memcubed.http.requests import RequestLog
+from memcubed.knowledge.routes import ADD_FILES_PATH
 
 BASE_PATH: Final = "/api/openmem/v1"
 
@@ -28,6 +29,7 @@ def create_app(
     lifespan: Lifespan,
     registry: CollectorRegistry,
     max_request_bytes: int,
+    max_upload_bytes: int,
 ) -> FastAPI:
     """The application, without anything started."""
     # Its pages at /docs and /redoc load nothing from elsewhere.
@@ -45,6 +47,8 @@ def create_app(
     install_failures(app)
     install_openapi(app)
     app.add_middleware(RateLimitHeaders)
-    app.add_middleware(BodyLimit, max_bytes=max_request_bytes)
+    app.add_middleware(
+        BodyLimit, max_bytes=max_request_bytes, of_paths={f"{BASE_PATH}{ADD_FILES_PATH}": max_upload_bytes}
+    )
     app.add_middleware(RequestLog, registry=registry)
     return app

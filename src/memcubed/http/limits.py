@@ -1,5 +1,7 @@
 """What stands before the routes: bodies that are too large are refused, and answers tell what is left of a limit."""
 
+from collections.abc import Mapping
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memcubed.errors import RequestTooLargeError
@@ -8,20 +10,25 @@ from memcubed.projects.limits import Allowance
 
 
 class BodyLimit:
-    """ASGI middleware: answers 413 as soon as a body is known to be over `max_bytes`."""
+    """ASGI middleware: answers 413 as soon as a body is known to be over `max_bytes`.
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+    `of_paths` has other limits for some paths, such as those that take files.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int, of_paths: Mapping[str, int]) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._of_paths = of_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Judge by Content-Length where there is one, else count what arrives."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        most = self._of_paths.get(scope["path"], self._max_bytes)
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if length.isdigit() and int(length) > self._max_bytes:
-            await failure(self._error())(scope, receive, send)
+        if length.isdigit() and int(length) > most:
+            await failure(_too_large(most))(scope, receive, send)
             return
         seen = 0
 
@@ -30,14 +37,15 @@ class BodyLimit:
             message = await receive()
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
-                if seen > self._max_bytes:
-                    raise self._error()
+                if seen > most:
+                    raise _too_large(most)
             return message
 
         await self._app(scope, counted, send)
 
-    def _error(self) -> RequestTooLargeError:
-        return RequestTooLargeError(f"The request body is larger than {self._max_bytes} bytes.")
+
+def _too_large(most: int) -> RequestTooLargeError:
+    return RequestTooLargeError(f"The request body is larger than {most} bytes.")
 
 
 class RateLimitHeaders:

@@ -168,7 +168,10 @@ class MemoryVersion:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a memory inherits from the request that its messages came with."""
+    """What a memory inherits from the request that its messages came with.
+
+    `task_id` is None for what was made without a task, such as from files.
+    """
 
     task_id: UUID | None
     conversation_id: str

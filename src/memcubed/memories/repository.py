@@ -115,6 +115,17 @@ class MemoryRepository:
             "created_at": row["created_at"],
         }
 
+    async def delete_made_from(self, conversation_id: str, extractor: str) -> None:
+        """Delete an extractor's memories of a conversation."""
+        await self._connection.execute(
+            delete(memories).where(
+                memories.c.project_id == self._project_id,
+                memories.c.cube_id == self._cube_id,
+                memories.c.conversation_id == conversation_id,
+                memories.c.extractor == extractor,
+            )
+        )
+
     async def add_vectors(self, vectors: Sequence[tuple[Unembedded, Vector]], space: str) -> None:
         """Give memories their vectors in a space, unless they have one, were deleted or say something else by now."""
         current = await self._connection.execute(

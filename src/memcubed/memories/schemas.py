@@ -67,6 +67,18 @@ class _Detail(BaseModel):
     history: list[VersionDetail] | None = None
 
 
+class DocumentPlace(BaseModel):
+    """Where in a knowledge base's file a memory stands: `piece` counts from 1, `heading` has the outermost first."""
+
+    knowledgebase_id: str
+    file_id: str
+    file_name: str
+    page: int | None = None
+    """From 1; absent where the format has no pages."""
+    heading: list[str]
+    piece: int
+
+
 class MemoryDetail(_Detail):
     """A fact."""
 
@@ -80,6 +92,8 @@ class MemoryDetail(_Detail):
     info: dict[str, Any]
     folded_ids: list[str] | None = None
     """Memories of the same place in the conversation whose text `memory_value` holds as well."""
+    document: DocumentPlace | None = None
+    """For what comes from a file of a knowledge base."""
 
 
 class PreferenceDetail(_Detail):
@@ -182,7 +196,8 @@ _TOOL_TYPES = {MemoryKind.TOOL_SCHEMA: "ToolSchemaMemory", MemoryKind.TOOL_TRAJE
 
 
 def fact_detail(memory: StoredMemory, relativity: float | None = None) -> MemoryDetail:
-    """A fact as answers show it."""
+    """A fact as answers show it; `details` holds a `document` (a DocumentPlace) for what was read in one."""
+    place = memory.details.get("document")
     return MemoryDetail(
         **_common(memory, relativity),
         memory_key=memory.key,
@@ -193,6 +208,7 @@ def fact_detail(memory: StoredMemory, relativity: float | None = None) -> Memory
         memory_time=None if memory.memory_time is None else epoch_milliseconds(memory.memory_time),
         sources=_sources(memory),
         info=dict(memory.info),
+        document=None if place is None else DocumentPlace.model_validate(place),
     )
 
 

@@ -125,6 +125,28 @@ class MemoryService:
         """A cube's activated memories in which a phrase stands, each with its text for the indexes."""
         return await MemoryReader(connection, project_id).list_carrying(cube_id, phrase, limit)
 
+    async def add(
+        self,
+        connection: AsyncConnection,
+        project_id: UUID,
+        cube_id: UUID,
+        new: Sequence[NewMemory],
+        provenance: Provenance,
+        *,
+        extractor: str,
+    ) -> None:
+        """Store memories as they are, even beside ones that say the same; those without vectors get them later."""
+        space = self._embedder.space if any(memory.vector is not None for memory in new) else None
+        await self._repository(connection, project_id, cube_id).add(
+            new, provenance, space=space, extractor=extractor, now=self._clock()
+        )
+
+    async def delete_made_from(
+        self, connection: AsyncConnection, project_id: UUID, cube_id: UUID, conversation_id: str, *, extractor: str
+    ) -> None:
+        """Delete what this extractor made of a conversation, or of what stands for one."""
+        await self._repository(connection, project_id, cube_id).delete_made_from(conversation_id, extractor)
+
     async def list_by_id(
         self, connection: AsyncConnection, project_id: UUID, memory_ids: Collection[UUID]
     ) -> list[StoredMemory]:

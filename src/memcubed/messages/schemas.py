@@ -24,6 +24,7 @@ from memcubed.errors import (
     UnsupportedTypeError,
     UserIdTooLongError,
 )
+from memcubed.knowledge.schemas import BaseIds
 from memcubed.memories.model import MemoryView
 from memcubed.memories.views import check_views
 from memcubed.messages.attachments import AttachmentKind, check_part
@@ -158,6 +159,8 @@ class AddMessageRequest(RequestModel):
     """Flat values that are kept with every memory and can be filtered on."""
     allow_public: Flag = False
     """Whether the project's public memory gains these memories as well."""
+    allow_knowledgebase_ids: BaseIds = Field(default_factory=list)
+    """Knowledge bases of the project's own that gain these memories as well; `all` for every one."""
     allow_memory_view: Annotated[list[MemoryView] | None, BeforeValidator(check_views)] = None
     """The kinds of memory to make; absent: all but events and skills."""
     tools: JsonValue = None

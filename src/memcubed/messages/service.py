@@ -4,12 +4,14 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memcubed.clock import Clock, epoch_milliseconds
+from memcubed.knowledge.service import KnowledgeService
 from memcubed.memories.model import Provenance
 from memcubed.memories.service import MemoryService
 from memcubed.memories.views import DEFAULT_VIEWS, kinds_of
@@ -33,6 +35,15 @@ from memcubed.store.cubes import Cube, CubeKind, ensure_cubes, public_cube
 from memcubed.store.session import Database, pipelined
 
 
+@dataclass(frozen=True, slots=True)
+class MessageLimits:
+    """What one add/message may bring, and how long it waits for its memories when asked to."""
+
+    tokens: int
+    files: FileLimits
+    sync_wait_seconds: float
+
+
 class MessageService:
     """Accepts messages so that nothing of them can be lost, and gives them back."""
 
@@ -42,33 +53,30 @@ class MessageService:
         memories: MemoryService,
         tasks: TaskService,
         input_limit: InputLimit,
+        knowledge: KnowledgeService,
         clock: Clock,
-        *,
-        files: FileLimits,
-        max_tokens: int,
-        sync_wait_seconds: float,
+        limits: MessageLimits,
     ) -> None:
         self._database = database
         self._memories = memories
         self._tasks = tasks
         self._input_limit = input_limit
+        self._knowledge = knowledge
         self._clock = clock
-        self._files = files
-        self._max_tokens = max_tokens
-        self._sync_wait_seconds = sync_wait_seconds
+        self._limits = limits
 
     async def add(self, project: Project, request: AddMessageRequest, idempotency_key: str | None) -> AddMessageData:
         """Store the messages, make them recallable, and promise their extraction, in one transaction."""
         turns = read_turns(request.messages, zone=project.timezone, now=self._clock())
-        tokens = check_length(turns, self._max_tokens)
+        tokens = check_length(turns, self._limits.tokens)
         if request.has_attachments:
             contents = [message.content for message in request.messages]
-            await asyncio.to_thread(check_attachments, contents, self._files)
+            await asyncio.to_thread(check_attachments, contents, self._limits.files)
         await self._input_limit.take(project.id, tokens)
         task_id, is_new = await self._store(project.id, request, turns, idempotency_key)
         status = TaskStatus.RUNNING
         if not request.async_mode and not request.has_attachments:
-            status = await self._tasks.wait(project.id, task_id, self._sync_wait_seconds)
+            status = await self._tasks.wait(project.id, task_id, self._limits.sync_wait_seconds)
         elif not is_new:
             status = (await self._tasks.get(project.id, task_id)).status
         return AddMessageData(success=status is not TaskStatus.FAILED, task_id=str(task_id), status=status)
@@ -80,6 +88,12 @@ class MessageService:
         """
         turns = read_turns(request.messages, zone=project.timezone, now=self._clock())
         await self._store(project.id, request, turns, f"answered {uuid4()}")
+
+    async def check_bases(self, project: Project, ids: Sequence[str]) -> None:
+        """Raise what `add` would for these knowledge bases, before something is done that could not be stored then."""
+        if ids:
+            async with self._database.transaction(project.id) as connection:
+                await self._knowledge.writable_cubes(connection, project.id, ids)
 
     async def list_texts(self, project: Project, request: GetMessageRequest) -> list[tuple[str, Role, str]]:
         """The id, role and text of each message that `list_newest` gives."""
@@ -100,7 +114,6 @@ class MessageService:
     async def _store(
         self, project_id: UUID, request: AddMessageRequest, turns: Sequence[Turn], idempotency_key: str | None
     ) -> tuple[UUID, bool]:
-        cubes = _cubes(project_id, request)
         agent_ids = _as_list(request.agent_id)
         options = TaskOptions(
             conversation_id=request.conversation_id or DEFAULT_CONVERSATION,
@@ -119,6 +132,8 @@ class MessageService:
                 connection, project_id, options, body_hash=_body_hash(request), idempotency_key=idempotency_key
             )
             if task.is_new:
+                bases = await self._knowledge.writable_cubes(connection, project_id, request.allow_knowledgebase_ids)
+                cubes = [*_cubes(project_id, request), *bases]
                 await ensure_cubes(connection, cubes)
                 async with pipelined(connection):
                     await self.keep(connection, project_id, cubes, task.id, options, turns, payloads)

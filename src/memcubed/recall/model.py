@@ -1,5 +1,6 @@
 """What recall looks for and finds, inside the service."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -41,6 +42,17 @@ class Found:
     speakers: frozenset[str] = frozenset()
     oldest: datetime | None = None
     newest: datetime | None = None
+
+    @classmethod
+    def joined(cls, parts: Sequence["Found"]) -> "Found":
+        """What several searches found, as if it had been one."""
+        return cls(
+            tuple(candidate for part in parts for candidate in part.candidates),
+            sum(part.size for part in parts),
+            frozenset(speaker for part in parts for speaker in part.speakers),
+            min((part.oldest for part in parts if part.oldest is not None), default=None),
+            max((part.newest for part in parts if part.newest is not None), default=None),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.config import JsonDict
 
 from memcubed.contract.request import AgentId, Count, Flag, OptionalConversationId, Relativity, RequestModel, UserId
 from memcubed.errors import EmptyListError, InvalidRequestError, MissingFieldError
 from memcubed.filters import FilterBody
+from memcubed.knowledge.schemas import BaseIds
 from memcubed.memories.model import MemoryKind, MemoryView
 from memcubed.memories.schemas import MemoryLists
 from memcubed.memories.views import check_views, kinds_of
@@ -55,6 +56,8 @@ class SearchRequest(RequestModel):
     filter: FilterBody = None
     """What memories must meet to be found: one condition for all, or one each for `user`, `agent`, `public` and
     `knowledgebase`."""
+    knowledgebase_ids: BaseIds = Field(default_factory=list)
+    """Knowledge bases to search as well, the project's own or linked to it; `all` for every one of them."""
     context_format: str = "memory"
     """`memory`, which clients of the hosted platform send, is the answer described here. There is no other: the answer
     to another name is the same."""

@@ -36,6 +36,7 @@ from memcubed.projects.model import Project
 from memcubed.providers.embeddings import Embedder, Vector
 from memcubed.recall.calibration import Ranked, relativities
 from memcubed.recall.calibrations import CalibrationService
+from memcubed.recall.cube_search import CubeSearch
 from memcubed.recall.diversity import diversify
 from memcubed.recall.echoes import without_echoes
 from memcubed.recall.folding import Folded, fold
@@ -43,24 +44,23 @@ from memcubed.recall.model import Calibration, Candidate, Found
 from memcubed.recall.question import Question
 from memcubed.recall.ranking import Weights, rank
 from memcubed.recall.recalled import RecalledMemories
-from memcubed.recall.repository import RecallRepository
 from memcubed.recall.reranking import Reranking
 from memcubed.recall.rewriting import QueryRewriter, blend
 from memcubed.recall.schemas import MAX_LIMIT, SearchData, SearchRequest, TraceDetail
-from memcubed.recall.scope import owner_cubes, searched_cubes
+from memcubed.recall.scope import owner_cubes
 
 log = structlog.get_logger(__name__)
 
 
 class RecallService:
-    """Searches the memories of a user or an agent, with the project's public ones.
+    """Searches the memories of a user or an agent, with the project's public ones and the knowledge bases asked for.
 
     `rewriter` and `reranking` are left out of requests that name arms: those are to see what an arm does alone.
     """
 
     def __init__(  # noqa: PLR0913 - everything that recall is made of
         self,
-        repository: RecallRepository,
+        cubes: CubeSearch,
         embedder: Embedder,
         calibrations: CalibrationService,
         query_limit: CallLimit,
@@ -71,7 +71,7 @@ class RecallService:
         rewriter: QueryRewriter | None = None,
         reranking: Reranking | None = None,
     ) -> None:
-        self._repository = repository
+        self._cubes = cubes
         self._embedder = embedder
         self._calibrations = calibrations
         self._query_limit = query_limit
@@ -87,6 +87,7 @@ class RecallService:
         """The most relevant facts and preferences. When the embedding model fails, words alone decide."""
         now = self._clock()
         filters = parse_filter(request.filter, zone=project.timezone, now=now)
+        scope = await self._cubes.scope(project.id, request, filters)
         await self._query_limit.take(project.id, request.query, "query")
         calibration = self._calibrations.current()
         weights = Weights.of(request.arms).calibrated(calibration)
@@ -98,10 +99,8 @@ class RecallService:
         vectors = [vector for vector in await asyncio.gather(*map(self._embed, texts)) if vector is not None]
         vector = blend(vectors) if vectors else None
         embedded = time.perf_counter()
-        cubes = searched_cubes(project.id, request, filters)
-        found = await self._repository.search(
-            project.id,
-            cubes,
+        found = await self._cubes.find(
+            scope,
             request.kinds,
             vector=vector,
             space="" if vector is None else self._embedder.space,
@@ -113,7 +112,7 @@ class RecallService:
             found = _by_words_alone(found, calibration)
         else:
             found = await self._with_pending(found, vector)
-        found = without_echoes(found, [cube.id for cube in cubes])
+        found = without_echoes(found, [cube.id for cubes in scope.values() for cube in cubes])
         scored = diversify(rank(found, question, weights, conversation_id=request.conversation_id))
         ranked = relativities(scored, question, calibration, size=found.size)
         ordered = time.perf_counter()

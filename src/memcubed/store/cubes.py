@@ -70,6 +70,11 @@ async def find_cube(connection: AsyncConnection, project_id: UUID, cube_id: UUID
     return None if row is None else Cube(project_id, CubeKind(row.kind), row.owner)
 
 
+def knowledge_cube(project_id: UUID, knowledge_base_id: UUID) -> Cube:
+    """The memories of a knowledge base, in the project that it belongs to."""
+    return Cube(project_id, CubeKind.KNOWLEDGE_BASE, str(knowledge_base_id))
+
+
 async def ensure_cubes(connection: AsyncConnection, wanted: Iterable[Cube]) -> None:
     """Make the cubes that do not exist yet; none of them can be deleted before this transaction ends.
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -339,4 +340,60 @@ memory_versions = Table(
     Column("reason", Text, nullable=False),
     Column("superseded_by", Uuid),
     Column("created_at", _time, nullable=False),
+)
+
+knowledge_bases = Table(
+    "knowledge_bases",
+    metadata,
+    _cube(),
+    Column("project_id", Uuid, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_at", _time, nullable=False, server_default=func.now()),
+    Index("knowledge_bases_project_id_idx", "project_id"),
+)
+
+knowledge_files = Table(
+    "knowledge_files",
+    metadata,
+    _cube(),
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    Column("knowledge_base_id", Uuid, nullable=False),
+    Column("position", BigInteger, Identity(always=True)),
+    Column("name", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("format", Text),
+    Column("url", Text),
+    Column("size", BigInteger),
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("pieces", Integer),
+    Column("created_at", _time, nullable=False),
+    Column("updated_at", _time, nullable=False),
+    Index("knowledge_files_project_id_idx", "project_id", "id"),
+)
+
+knowledge_file_parts = Table(
+    "knowledge_file_parts",
+    metadata,
+    Column("cube_id", Uuid, primary_key=True),
+    Column("file_id", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["cube_id", "file_id"], ["knowledge_files.cube_id", "knowledge_files.id"], ondelete="CASCADE"),
+)
+
+knowledge_links = Table(
+    "knowledge_links",
+    metadata,
+    _cube(),
+    Column("project_id", Uuid, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("knowledge_base_id", Uuid, nullable=False),
+    Column("owner_id", Uuid, nullable=False),
+    Column("created_at", _time, nullable=False, server_default=func.now()),
+    Index("knowledge_links_project_id_idx", "project_id"),
 )

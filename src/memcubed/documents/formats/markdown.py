@@ -20,7 +20,8 @@ def read(file: BinaryIO, limits: ReadingLimits) -> Iterator[Block]:
     del limits  # characters are counted by the caller
     lines = decoded(file.read()).splitlines()
     begin = _end_of_front_matter(lines)
-    yield from (Block(line) for line in lines[1 : begin - 1])
+    if begin:
+        yield from (Block(line) for line in lines[1 : begin - 1])
     before: str | None = None
     fence: str | None = None
     for line in lines[begin:]:

@@ -1,0 +1,1 @@
+"""Knowledge bases: documents that are searched together with memories."""
