@@ -236,6 +236,20 @@ async def test_a_deleted_project_leaves_nothing(admin: Admin) -> None:
     assert rows(kept["id"])["memories"] > 0
 
 
+def test_every_table_of_a_project_goes_with_it(api: Api) -> None:
+    reached = query(
+        api.urls.owner,
+        """
+        WITH RECURSIVE gone AS (
+            SELECT 'projects'::regclass::oid AS id
+            UNION SELECT c.conrelid FROM pg_constraint c JOIN gone ON c.confrelid = gone.id AND c.confdeltype = 'c'
+        )
+        SELECT id::regclass::text FROM gone
+        """,
+    )
+    assert set(tenant_tables(api)) - {row[0] for row in reached} == set()
+
+
 async def test_a_project_deleted_during_extraction_stays_deleted(start: StartService) -> None:
     with ScriptedServer() as server:
         async with start(llm_settings(server), worker=False) as quiet:
