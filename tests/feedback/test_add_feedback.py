@@ -1,6 +1,7 @@
 """add/feedback: corrections, replacements and what else feedback says."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -225,3 +226,11 @@ async def test_it_waits_for_embeddings_that_are_down(start: StartService) -> Non
             return ["600" in memory["memory_value"] for memory in found] == [True]
 
         await eventually(corrected)
+
+
+async def test_a_knowledge_base_that_there_is_not_is_refused_whole(client: Client) -> None:
+    body = {"user_id": "u", "feedback_content": CORRECTED, "allow_knowledgebase_ids": [str(uuid4())]}
+    answer = await client.send("/add/feedback", body)
+    assert answer.status in {400, 404}
+    assert answer.message
+    assert await client.messages("default") == []
