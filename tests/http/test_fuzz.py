@@ -122,6 +122,38 @@ BODIES = {
         {"messages": st.lists(MESSAGE, max_size=3) | JSON},
         optional={"extraction_types": st.lists(st.sampled_from(["memory"]) | JSON, max_size=2) | JSON, "model": JSON},
     ),
+    "/create/knowledgebase": st.fixed_dictionaries(
+        {"knowledgebase_name": TEXT | JSON}, optional={"knowledgebase_description": TEXT | JSON}
+    ),
+    "/add/knowledgebase-file": st.fixed_dictionaries(
+        {"knowledgebase_id": TEXT | st.uuids().map(str) | JSON},
+        optional={
+            "file": JSON
+            | st.lists(
+                st.fixed_dictionaries(
+                    {},
+                    optional={
+                        "content": TEXT
+                        | st.sampled_from(["aGk=", "data:,x", "http://[", "https://example.com"])
+                        | JSON,
+                        "name": TEXT | JSON,
+                        "type": st.sampled_from(["document", "skill"]) | JSON,
+                    },
+                ),
+                max_size=2,
+            )
+        },
+    ),
+    "/get/knowledgebase-file": st.fixed_dictionaries(
+        {},
+        optional={
+            "file_ids": st.lists(TEXT | st.uuids().map(str), max_size=3) | JSON,
+            "knowledgebase_id": TEXT | st.uuids().map(str) | JSON,
+            "type": JSON,
+            "page": NUMBERS | JSON,
+            "page_size": NUMBERS | JSON,
+        },
+    ),
     "/get/status": st.fixed_dictionaries({"task_id": TEXT | st.uuids().map(str) | JSON}),
 }
 

@@ -82,7 +82,11 @@ def _of_json(body: bytes, limits: UploadLimits) -> Uploads:
     try:
         value = json.loads(body)
     except ValueError as error:
-        detail = error.msg if isinstance(error, json.JSONDecodeError) else "it is not UTF-8"
+        detail = (
+            error.msg
+            if isinstance(error, json.JSONDecodeError)
+            else "it is not UTF-8, or has a number that is too long"
+        )
         raise InvalidRequestError(f"The body is not valid JSON: {detail}.") from error
     try:
         request = AddFilesRequest.model_validate(value)
