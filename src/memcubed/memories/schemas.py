@@ -1,4 +1,7 @@
-"""The shapes of memories in answers, one for each list. Times are epoch milliseconds."""
+"""The shapes of memories in answers, one for each list.
+
+Times are epoch milliseconds. `relativity` is there when a search found the memory, `history` when it was asked for.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -55,18 +58,6 @@ class VersionDetail(BaseModel):
         )
 
 
-class _Detail(BaseModel):
-    """What the memories of every kind have. `relativity` is there when a search found it, `history` when asked for."""
-
-    id: str
-    create_time: int
-    update_time: int
-    conversation_id: str
-    status: MemoryStatus
-    relativity: float | None = None
-    history: list[VersionDetail] | None = None
-
-
 class DocumentPlace(BaseModel):
     """Where in a knowledge base's file a memory stands: `piece` counts from 1, `heading` has the outermost first."""
 
@@ -79,9 +70,10 @@ class DocumentPlace(BaseModel):
     piece: int
 
 
-class MemoryDetail(_Detail):
+class MemoryDetail(BaseModel):
     """A fact."""
 
+    id: str
     memory_key: str
     memory_value: str
     memory_type: MemoryLayer
@@ -94,16 +86,29 @@ class MemoryDetail(_Detail):
     """Memories of the same place in the conversation whose text `memory_value` holds as well."""
     document: DocumentPlace | None = None
     """For what comes from a file of a knowledge base."""
+    conversation_id: str
+    status: MemoryStatus
+    create_time: int
+    update_time: int
+    relativity: float | None = None
+    history: list[VersionDetail] | None = None
 
 
-class PreferenceDetail(_Detail):
+class PreferenceDetail(BaseModel):
     """A preference, stated or inferred, with the reason for believing it."""
 
+    id: str
     preference: str
     preference_type: MemoryKind
     reasoning: str
     sources: list[SourceDetail]
     info: dict[str, Any]
+    conversation_id: str
+    status: MemoryStatus
+    create_time: int
+    update_time: int
+    relativity: float | None = None
+    history: list[VersionDetail] | None = None
 
 
 class ToolUse(BaseModel):
@@ -115,15 +120,22 @@ class ToolUse(BaseModel):
     tool_experience: str = ""
 
 
-class ToolMemoryDetail(_Detail):
+class ToolMemoryDetail(BaseModel):
     """What a tool is (ToolSchemaMemory), or how calls of it went (ToolTrajectoryMemory)."""
 
+    id: str
     tool_type: str
     tool_value: str
     tool_used_status: list[ToolUse]
     experience: str
     sources: list[SourceDetail]
     info: dict[str, Any]
+    conversation_id: str
+    status: MemoryStatus
+    create_time: int
+    update_time: int
+    relativity: float | None = None
+    history: list[VersionDetail] | None = None
 
 
 class SkillValue(BaseModel):
@@ -139,20 +151,28 @@ class SkillValue(BaseModel):
     others: dict[str, Any] = Field(default_factory=dict)
 
 
-class SkillDetail(_Detail):
+class SkillDetail(BaseModel):
     """A skill, uploaded or distilled from tasks. `skill_url` downloads it, with the API key."""
 
+    id: str
     skill_value: SkillValue
     skill_url: str | None
     skill_type: str
     confidence: float
     tags: list[str]
     info: dict[str, Any]
+    conversation_id: str
+    status: MemoryStatus
+    create_time: int
+    update_time: int
+    relativity: float | None = None
+    history: list[VersionDetail] | None = None
 
 
-class EventDetail(_Detail):
+class EventDetail(BaseModel):
     """Something that happened or will, with when, where and who."""
 
+    id: str
     event_key: str
     event_value: str
     event_type: str = "EventMemory"
@@ -161,11 +181,18 @@ class EventDetail(_Detail):
     event_roles: list[str]
     sources: list[SourceDetail]
     info: dict[str, Any]
+    conversation_id: str
+    status: MemoryStatus
+    create_time: int
+    update_time: int
+    relativity: float | None = None
+    history: list[VersionDetail] | None = None
 
 
-class ProfileDetail(_Detail):
+class ProfileDetail(BaseModel):
     """A field of a profile; `memory` reads `Group.Field: value`."""
 
+    id: str
     memory: str
     memory_type: str = "ProfileMemory"
     template_id: str
@@ -174,6 +201,12 @@ class ProfileDetail(_Detail):
     profile_path: str
     confidence: float
     algorithm_updatable: bool
+    conversation_id: str
+    status: MemoryStatus
+    create_time: int
+    update_time: int
+    relativity: float | None = None
+    history: list[VersionDetail] | None = None
 
 
 AnyDetail = MemoryDetail | PreferenceDetail | ToolMemoryDetail | SkillDetail | EventDetail | ProfileDetail
