@@ -432,6 +432,7 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         service.database,
         messages,
         service.tasks,
+        service.knowledge,
         service.input_limit.at_most(settings.add_max_tokens),
         utc_now,
         sync_wait_seconds=settings.sync_wait_seconds,

@@ -4,6 +4,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from memcubed.contract.request import AgentId, AppId, Flag, OptionalConversationId, RequestModel, UserId
 from memcubed.errors import InvalidRequestError, MissingFieldError
+from memcubed.knowledge.schemas import BaseIds
 
 
 class AddFeedbackRequest(RequestModel):
@@ -34,7 +35,7 @@ class AddFeedbackRequest(RequestModel):
     """When it was said; now when absent. The forms are those of `chat_time`."""
     allow_public: Flag = False
     """Whether the project's public memory is corrected as well."""
-    allow_knowledgebase_ids: list[str] = Field(default_factory=list)
+    allow_knowledgebase_ids: BaseIds = Field(default_factory=list)
     """Knowledge bases that are corrected as well."""
     async_mode: Flag = True
     """False: answer when the feedback has taken effect, or `running` when that takes too long."""

@@ -2,17 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 from uuid import UUID, uuid4
 
 from pydantic import JsonValue
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memcubed.clock import Clock
 from memcubed.contract.times import parse_time
-from memcubed.errors import InvalidRequestError
 from memcubed.feedback.schemas import AddFeedbackRequest
+from memcubed.knowledge.service import KnowledgeService
 from memcubed.messages.model import DEFAULT_CONVERSATION, Role, Turn
 from memcubed.messages.schemas import AddMessageData
 from memcubed.messages.service import MessageService
@@ -26,10 +24,6 @@ MARK: Final = "feedback"
 """The `type` of a message that is feedback."""
 
 
-WritableBases = Callable[[AsyncConnection, UUID, Collection[str]], Awaitable[Sequence[Cube]]]
-"""The cubes of a project's knowledge bases, by their ids; raises for those that it may not write to."""
-
-
 class FeedbackService:
     """Stores feedback as a message of its conversation, with the promise that it takes effect."""
 
@@ -38,11 +32,11 @@ class FeedbackService:
         database: Database,
         messages: MessageService,
         tasks: TaskService,
+        knowledge: KnowledgeService,
         limit: CallLimit,
         clock: Clock,
         *,
         sync_wait_seconds: float,
-        writable_bases: WritableBases | None = None,
     ) -> None:
         self._database = database
         self._messages = messages
@@ -50,7 +44,7 @@ class FeedbackService:
         self._limit = limit
         self._clock = clock
         self._sync_wait_seconds = sync_wait_seconds
-        self._writable_bases = writable_bases
+        self._knowledge = knowledge
 
     async def add(self, project: Project, request: AddFeedbackRequest, idempotency_key: str | None) -> AddMessageData:
         """Store the feedback, make it recallable, and promise its effect, in one transaction."""
@@ -85,19 +79,12 @@ class FeedbackService:
                 connection, project_id, options, body_hash=_body_hash(request), idempotency_key=idempotency_key
             )
             if task.is_new:
-                cubes += await self._bases(connection, project_id, request.allow_knowledgebase_ids)
+                cubes += await self._knowledge.writable_cubes(connection, project_id, request.allow_knowledgebase_ids)
                 await ensure_cubes(connection, cubes)
                 async with pipelined(connection):
                     await self._messages.keep(connection, project_id, cubes, task.id, options, [turn], [payload])
                     await self._tasks.share_out(connection, project_id, task.id, cubes, kind=options.task_kind)
         return task.id, task.is_new
-
-    async def _bases(self, connection: AsyncConnection, project_id: UUID, ids: Sequence[str]) -> Sequence[Cube]:
-        if not ids:
-            return []
-        if self._writable_bases is None:
-            raise InvalidRequestError("allow_knowledgebase_ids: this service keeps no knowledge bases; leave it out.")
-        return await self._writable_bases(connection, project_id, ids)
 
 
 def _cubes(project_id: UUID, request: AddFeedbackRequest) -> list[Cube]:
