@@ -31,6 +31,7 @@ from memcubed.feedback.routes import feedback_routes
 from memcubed.feedback.service import FeedbackService
 from memcubed.http.app import BASE_PATH, create_app
 from memcubed.http.health import Running, health_routes
+from memcubed.http.links import PublicBase
 from memcubed.knowledge.jobs import KnowledgeQueue
 from memcubed.knowledge.jobs import register_jobs as register_knowledge_jobs
 from memcubed.knowledge.processing import FileProcessor
@@ -100,6 +101,13 @@ from memcubed.recall.rewriting import QueryRewriter
 from memcubed.recall.routes import recall_routes
 from memcubed.recall.service import RecallService
 from memcubed.settings import Settings
+from memcubed.skills.distilling import Distiller
+from memcubed.skills.generation import SkillGenerator
+from memcubed.skills.jobs import register_skill_jobs
+from memcubed.skills.routes import skill_routes
+from memcubed.skills.service import SkillService
+from memcubed.skills.upload import SkillReader
+from memcubed.skills.uploaded import UploadedSkills
 from memcubed.store.migrate import check, migrate
 from memcubed.store.queue import Backoff, create_queue
 from memcubed.store.session import UNAVAILABLE_ERRORS, Database
@@ -270,9 +278,30 @@ class Service:
         )
         register_share_job(self.queue, RUN_FEEDBACK, feedback.run_share, shares, self.projects, self.jobs, backoff)
         register_embedding_jobs(self.queue, embedding, self.projects, self.jobs, backoff)
-        self.knowledge = KnowledgeService(self.database, self.memories, KnowledgeQueue(self.queue), utc_now)
-        self.files = FileProcessor(self.database, self.memories, embedding, self.documents, self.fetcher, utc_now)
+        read_skill = SkillReader(utc_now).read
+        self.knowledge = KnowledgeService(
+            self.database, self.memories, KnowledgeQueue(self.queue), utc_now, read_skill=read_skill
+        )
+        self.files = FileProcessor(
+            self.database,
+            self.memories,
+            embedding,
+            self.documents,
+            self.fetcher,
+            utc_now,
+            read_skill=read_skill,
+        )
         register_knowledge_jobs(self.queue, self.files, self.jobs, backoff)
+        self.skills = SkillService(self.database, self.memories, UploadedSkills(self.knowledge).find)
+        self.skill_generator = SkillGenerator(
+            self.database,
+            self.memories,
+            self.embedder,
+            self.calibrations,
+            None if self.model is None else Distiller(self.model),
+            self.jobs.enqueue_embedding,
+        )
+        register_skill_jobs(self.queue, self.skill_generator, self.projects)
 
     def metered(self, model: LanguageModel | None) -> LanguageModel | None:
         """A model whose calls are counted, within the project's budget and the bound of all processes."""
@@ -515,7 +544,7 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
                 if provider is not None:
                     await provider.close()
 
-    return create_app(
+    app = create_app(
         version=version("memcubed"),
         routers=[
             message_routes(messages, authenticate),
@@ -527,6 +556,7 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
             memory_routes(library, DeletionService(service.database, utc_now), authenticate),
             feedback_routes(feedback, authenticate),
             knowledge_routes(service.knowledge, authenticate, uploads),
+            skill_routes(service.skills, authenticate),
         ],
         admin=admin_routes(
             ProjectAdministration(service.database),
@@ -542,3 +572,5 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         max_request_bytes=settings.max_request_bytes,
         max_upload_bytes=uploads.all_bytes * 4 // 3 + settings.max_request_bytes,  # in base64, with room around it
     )
+    app.add_middleware(PublicBase, public_url=settings.public_url)
+    return app

@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     # HTTP
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
+    public_url: str | None = Field(
+        default=None, description="Address of the service in its answers (skill_url); empty: as each request named it."
+    )
     max_request_bytes: int = Field(
         default=16_000_000, gt=0, description="Largest request body; a larger one is refused before it is read."
     )

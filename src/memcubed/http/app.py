@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
 
+from memcubed.contract import links
 from memcubed.http.failures import install_failures
 from memcubed.http.limits import BodyLimit, RateLimitHeaders
 from memcubed.http.openapi import install_openapi
@@ -15,7 +16,7 @@ from memcubed.http.probes import probe_routes
 from memcubed.http.requests import RequestLog
 from memcubed.knowledge.routes import ADD_FILES_PATH
 
-BASE_PATH: Final = "/api/openmem/v1"
+BASE_PATH: Final = links.BASE_PATH
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from memcubed.clock import epoch_milliseconds
+from memcubed.contract.links import absolute
 from memcubed.memories.model import MemoryKind, MemoryLayer, MemoryStatus, MemoryVersion, Source, StoredMemory
 from memcubed.messages.model import Role
 
@@ -276,7 +277,7 @@ def skill_detail(memory: StoredMemory, relativity: float | None = None) -> Skill
     return SkillDetail(
         **_common(memory, relativity),
         skill_value=SkillValue.model_validate(memory.details.get("skill")),
-        skill_url=None if url is None else str(url),
+        skill_url=None if url is None else absolute(str(url)),
         skill_type=_text(memory, "type"),
         confidence=memory.confidence,
         tags=list(memory.tags),

@@ -33,6 +33,8 @@ _QUERY_CHARACTERS: Final = 2000
 _EMBEDDED_AT_ONCE: Final = 32
 """The vectors of more pieces of attachments than this follow in a job of their own."""
 
+_NO_SKILLS: Final = "Skills are distilled only where a language model is configured (MEMCUBED_LLM_MODEL)."
+
 log = structlog.get_logger(__name__)
 
 
@@ -196,6 +198,8 @@ class ProductionService:
             reason = None
             if not added:
                 reason = outcome.extraction.nothing_reason or "Everything said was remembered already."
+            if MemoryKind.SKILL in share.options.kinds and not self._extractor.uses_model:
+                notes.append(_NO_SKILLS)
             note = "; ".join(notes) or None
             await self._shares.complete(connection, share, memories=added, reason=reason, note=note)
         log.info(

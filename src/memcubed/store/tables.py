@@ -125,6 +125,15 @@ tasks = Table(
     Column("finished_at", _time),
     UniqueConstraint("project_id", "idempotency_key"),
     UniqueConstraint("project_id", "running_body_hash"),
+    Index("tasks_skills_idx", "project_id", "finished_at", postgresql_where=text("options -> 'kinds' ? 'skill'")),
+)
+
+skill_runs = Table(
+    "skill_runs",
+    metadata,
+    _cube(),
+    Column("project_id", Uuid, nullable=False),
+    Column("seen_until", _time, nullable=False),
 )
 
 task_shares = Table(
