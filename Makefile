@@ -3,10 +3,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENTS := .venv-clients
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: demo serve stop install test check lint types imports test-slow test-llm bench-recall bench-load bench-scale clean
+.PHONY: demo serve stop install test check lint types imports test-slow test-llm test-clients bench-recall bench-load bench-scale clean
 
 demo: $(INSTALLED)  ## show the main job once
 	@$(BIN)/memcubed demo
@@ -52,6 +53,17 @@ test-slow: $(INSTALLED_DEV)  ## the tests that take minutes
 test-llm: $(INSTALLED_DEV)  ## the tests against the real language model at MEMCUBED_TEST_LLM_BASE_URL
 	$(BIN)/pytest -m llm
 
+test-clients: $(INSTALLED_DEV)  ## the official SDK, unmodified, against a running server; fetches 0.5 GB once
+	@$(MAKE) --no-print-directory $(CLIENTS)/.installed || echo "The official SDK can't be installed; its tests will be skipped."
+	$(BIN)/pytest -m clients -rs
+
+$(CLIENTS)/.installed: tests/clients/sdk/requirements.txt tests/clients/sdk/libraries.txt
+	rm -rf $(CLIENTS)
+	$(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/clients/sdk/libraries.txt
+	$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement tests/clients/sdk/requirements.txt
+	@touch $@
+
 bench-recall: $(INSTALLED_DEV)  ## how well search finds what holds the answer: make bench-recall DATA=folder
 	$(BIN)/python -m benchmarks.recall --data $(DATA) $(ARGS)
 
@@ -62,4 +74,4 @@ bench-load: $(INSTALLED_DEV)  ## latency and throughput of add and search, and w
 	$(BIN)/python -m benchmarks.load
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(CLIENTS) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

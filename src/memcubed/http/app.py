@@ -10,8 +10,9 @@ from prometheus_client import CollectorRegistry
 
 from memcubed.contract import links
 from memcubed.http.failures import install_failures
-from memcubed.http.limits import BodyLimit, RateLimitHeaders
+from memcubed.http.limits import BodyLimit, NoEncodings, RateLimitHeaders
 from memcubed.http.openapi import install_openapi
+from memcubed.http.paths import PlainPaths
 from memcubed.http.probes import probe_routes
 from memcubed.http.requests import RequestLog
 from memcubed.knowledge.routes import ADD_FILES_PATH
@@ -39,6 +40,7 @@ def create_app(
         version=version,
         summary="A memory service for AI applications: conversations in, memories out.",
         lifespan=lifespan,
+        redirect_slashes=False,
     )
     for router in routers:
         app.include_router(router, prefix=BASE_PATH)
@@ -51,5 +53,7 @@ def create_app(
     app.add_middleware(
         BodyLimit, max_bytes=max_request_bytes, of_paths={f"{BASE_PATH}{ADD_FILES_PATH}": max_upload_bytes}
     )
+    app.add_middleware(PlainPaths)
+    app.add_middleware(NoEncodings)
     app.add_middleware(RequestLog, registry=registry)
     return app

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from memcubed.errors import RequestTooLargeError
+from memcubed.errors import RequestTooLargeError, UnsupportedTypeError
 from memcubed.http.failures import failure
 from memcubed.projects.limits import Allowance
 
@@ -46,6 +46,23 @@ class BodyLimit:
 
 def _too_large(most: int) -> RequestTooLargeError:
     return RequestTooLargeError(f"The request body is larger than {most} bytes.")
+
+
+class NoEncodings:
+    """ASGI middleware: refuses compressed bodies, whose size nobody knows before they are unpacked."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 40006 to a body that says it is encoded."""
+        if scope["type"] == "http":
+            encoding = next((value for name, value in scope["headers"] if name == b"content-encoding"), b"identity")
+            if encoding.strip().lower() not in {b"", b"identity"}:
+                error = UnsupportedTypeError("The body must be sent as it is, without a Content-Encoding.")
+                await failure(error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class RateLimitHeaders:

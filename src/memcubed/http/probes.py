@@ -10,9 +10,7 @@ def probe_routes() -> APIRouter:
     router = APIRouter(tags=["health"])
 
     @router.get("/ping")
-    @router.get("/ping/", include_in_schema=False)
     @router.get("/v1/ping", include_in_schema=False)
-    @router.get("/v1/ping/", include_in_schema=False)
     async def ping() -> Envelope[str]:
         """The service answers."""
         return Envelope(data="pong")
