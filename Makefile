@@ -73,5 +73,10 @@ bench-scale: $(INSTALLED_DEV)  ## search times and recall at 10k, 100k and 1M me
 bench-load: $(INSTALLED_DEV)  ## latency and throughput of add and search, and where the time goes
 	$(BIN)/python -m benchmarks.load
 
+audit: $(INSTALLED)  ## known vulnerabilities of what is installed; needs pypi.org
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
+	$(VENV)/audit/bin/pip-audit --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" --skip-editable
+
 clean:
 	rm -rf $(VENV) $(CLIENTS) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

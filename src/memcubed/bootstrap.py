@@ -29,7 +29,7 @@ from memcubed.feedback.llm_reader import LlmReader
 from memcubed.feedback.local_reader import LocalReader
 from memcubed.feedback.routes import feedback_routes
 from memcubed.feedback.service import FeedbackService
-from memcubed.http.app import BASE_PATH, create_app
+from memcubed.http.app import BASE_PATH, Edge, create_app
 from memcubed.http.health import Running, health_routes
 from memcubed.http.links import PublicBase
 from memcubed.knowledge.jobs import KnowledgeQueue
@@ -569,8 +569,12 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         health=health_routes(describe, probe, service.registry),
         lifespan=lifespan,
         registry=service.registry,
-        max_request_bytes=settings.max_request_bytes,
-        max_upload_bytes=uploads.all_bytes * 4 // 3 + settings.max_request_bytes,  # in base64, with room around it
+        edge=Edge(
+            max_request_bytes=settings.max_request_bytes,
+            max_upload_bytes=uploads.all_bytes * 4 // 3 + settings.max_request_bytes,  # in base64, with room around it
+            cors_origins=[origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()],
+            has_docs=settings.api_docs,
+        ),
     )
     app.add_middleware(PublicBase, public_url=settings.public_url)
     return app

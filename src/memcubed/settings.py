@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     max_request_bytes: int = Field(
         default=16_000_000, gt=0, description="Largest request body; a larger one is refused before it is read."
     )
+    cors_origins: str = Field(
+        default="", description="Origins whose pages may call from a browser, with commas between; `*`: all."
+    )
+    api_docs: bool = Field(default=True, description="Whether /docs, /redoc and /openapi.json are served.")
     add_max_tokens: int = Field(default=40_000, gt=0, description="Token limit of one add/message call.")
     query_max_tokens: int = Field(default=40_000, gt=0, description="Token limit of one search query.")
     memory_max_tokens: int = Field(default=8_000, gt=0, description="Token limit of content in update/memory.")

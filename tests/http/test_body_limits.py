@@ -96,3 +96,34 @@ async def test_a_client_that_gives_up_half_way_does_no_harm(api: Api, client: Cl
     await writer.drain()
     writer.close()
     assert (await client.send("/search/memory", {"user_id": "u", "query": "x"})).code == 0
+
+
+@pytest.mark.parametrize(
+    ("authorization", "length", "status"), [("", 15_000_000, 401), ("ours", 40_000_000, 413), ("", 40_000_000, 413)]
+)
+@pytest.mark.parametrize("connection", ["close", "keep-alive"])
+async def test_a_client_that_sends_all_before_it_reads_gets_the_answer(
+    api: Api, client: Client, authorization: str, length: int, status: int, connection: str
+) -> None:
+    lines = [
+        "POST /api/openmem/v1/add/message HTTP/1.1",
+        "Host: localhost",
+        f"Authorization: {authorization and f'Token {client.key}'}",
+        "Content-Type: application/json",
+        f"Content-Length: {length}",
+        f"Connection: {connection}",
+    ]
+    url = urlsplit(str(api.http.base_url))
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    for _ in range(length // 1_000_000):
+        writer.write(b"x" * 1_000_000)
+        await writer.drain()
+    answer = await reader.readuntil(b"\r\n\r\n")
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    length_header = next(line for line in answer.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+    body = json.loads(await reader.readexactly(int(length_header.split(b":")[1])))
+    assert body["data"] is None
+    if status == 413 or connection == "close":
+        assert await reader.read() == b""
+    writer.close()

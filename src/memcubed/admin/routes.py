@@ -30,7 +30,7 @@ from memcubed.doctor.schemas import ReportData
 from memcubed.doctor.service import DoctorService
 from memcubed.errors import InvalidRequestError, NotFoundError
 from memcubed.projects.administration import ProjectAdministration
-from memcubed.projects.authentication import AuthenticateAdmin
+from memcubed.projects.authentication import AuthenticateAdmin, KeyFirstRoute
 from memcubed.usage.service import UsageService
 
 DEFAULT_DAYS = 30
@@ -47,7 +47,7 @@ def admin_routes(
     default_timezone: str,
 ) -> APIRouter:
     """The admin API, behind authentication by an admin key."""
-    router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(authenticate)])
+    router = APIRouter(prefix="/admin", tags=["admin"], route_class=KeyFirstRoute, dependencies=[Depends(authenticate)])
     _add_project_routes(router, projects, usage, default_timezone)
     _add_key_routes(router, projects, clock)
     _add_usage_routes(router, projects, usage, clock)

@@ -13,7 +13,7 @@ from memcubed.chat.schemas import ChatData, ChatEvent, ChatRequest
 from memcubed.chat.service import ChatService
 from memcubed.contract.envelope import Envelope
 from memcubed.errors import MemcubedError
-from memcubed.projects.authentication import Authenticate
+from memcubed.projects.authentication import Authenticate, KeyFirstRoute
 from memcubed.projects.model import Project
 from memcubed.providers.llm import TextDelta
 
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 def chat_routes(chats: ChatService, authenticate: Authenticate) -> APIRouter:
     """The chat route, behind authentication."""
-    router = APIRouter(tags=["chat"])
+    router = APIRouter(tags=["chat"], route_class=KeyFirstRoute)
 
     @router.post("/chat", response_model=Envelope[ChatData], responses=_STREAMED)
     async def chat(

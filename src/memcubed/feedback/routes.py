@@ -9,13 +9,13 @@ from memcubed.feedback.schemas import AddFeedbackRequest
 from memcubed.feedback.service import FeedbackService
 from memcubed.messages.routes import MAX_IDEMPOTENCY_KEY_CHARACTERS
 from memcubed.messages.schemas import AddMessageData
-from memcubed.projects.authentication import Authenticate
+from memcubed.projects.authentication import Authenticate, KeyFirstRoute
 from memcubed.projects.model import Project
 
 
 def feedback_routes(feedback: FeedbackService, authenticate: Authenticate) -> APIRouter:
     """The feedback route, behind authentication."""
-    router = APIRouter(tags=["memories"])
+    router = APIRouter(tags=["memories"], route_class=KeyFirstRoute)
 
     @router.post("/add/feedback")
     async def add_feedback(

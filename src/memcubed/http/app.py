@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
 
 from memcubed.contract import links
-from memcubed.http.failures import install_failures
+from memcubed.http.browsers import SecurityHeaders, allow_origins
+from memcubed.http.failures import Unexpected, install_failures
 from memcubed.http.limits import BodyLimit, NoEncodings, RateLimitHeaders
 from memcubed.http.openapi import install_openapi
 from memcubed.http.paths import PlainPaths
@@ -22,6 +24,16 @@ BASE_PATH: Final = links.BASE_PATH
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What stands around the routes: the largest bodies, who may call from a browser, and whether there are pages."""
+
+    max_request_bytes: int
+    max_upload_bytes: int
+    cors_origins: Sequence[str] = ()
+    has_docs: bool = True
+
+
 def create_app(
     *,
     version: str,
@@ -30,18 +42,18 @@ def create_app(
     health: APIRouter,
     lifespan: Lifespan,
     registry: CollectorRegistry,
-    max_request_bytes: int,
-    max_upload_bytes: int,
+    edge: Edge,
 ) -> FastAPI:
     """The application, without anything started."""
+    told: dict[str, Any] = {
+        "title": "memcubed",
+        "version": version,
+        "summary": "A memory service for AI applications: conversations in, memories out.",
+        "lifespan": lifespan,
+        "redirect_slashes": False,
+    }
     # Its pages at /docs and /redoc load nothing from elsewhere.
-    app = FastAPIOffline(
-        title="memcubed",
-        version=version,
-        summary="A memory service for AI applications: conversations in, memories out.",
-        lifespan=lifespan,
-        redirect_slashes=False,
-    )
+    app = FastAPIOffline(**told) if edge.has_docs else FastAPI(openapi_url=None, docs_url=None, redoc_url=None, **told)
     for router in routers:
         app.include_router(router, prefix=BASE_PATH)
     app.include_router(probe_routes(), prefix=BASE_PATH)
@@ -49,11 +61,15 @@ def create_app(
     app.include_router(health)
     install_failures(app)
     install_openapi(app)
+    # the last one is the outermost
     app.add_middleware(RateLimitHeaders)
+    app.add_middleware(Unexpected)
     app.add_middleware(
-        BodyLimit, max_bytes=max_request_bytes, of_paths={f"{BASE_PATH}{ADD_FILES_PATH}": max_upload_bytes}
+        BodyLimit, max_bytes=edge.max_request_bytes, of_paths={f"{BASE_PATH}{ADD_FILES_PATH}": edge.max_upload_bytes}
     )
     app.add_middleware(PlainPaths)
     app.add_middleware(NoEncodings)
+    allow_origins(app, edge.cors_origins)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestLog, registry=registry)
     return app

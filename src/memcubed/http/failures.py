@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memcubed.errors import (
     InvalidRequestError,
@@ -30,7 +31,6 @@ def install_failures(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RecursionError, _on_recursion)
-    app.add_exception_handler(Exception, _on_unexpected)
     for error in UNAVAILABLE_ERRORS:
         app.add_exception_handler(error, _on_unavailable)
 
@@ -85,9 +85,31 @@ async def _on_unavailable(_: Request, error: Exception) -> Response:
     return failure(ServiceUnavailableError("The database does not answer at the moment; try again."))
 
 
-async def _on_unexpected(_: Request, error: Exception) -> Response:
-    del error  # Starlette logs it, with its trace
-    return failure(MemcubedError("Internal error; the server's log has the details."))
+class Unexpected:
+    """ASGI middleware: what nobody thought of is logged with its trace, and answered without it.
+
+    In place of Starlette's own, whose answer would pass by the other middlewares and lack the request's id.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 500, unless the answer had begun; then the connection breaks off, so that it can't pass for whole."""
+        has_begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:  # the edge of a request
+            if scope["type"] != "http" or has_begun:
+                raise
+            log.exception("request_failed", code=MemcubedError.code)
+            await failure(MemcubedError("Internal error; the server's log has the details."))(scope, receive, send)
 
 
 def invalid_request(error: Mapping[str, Any]) -> InvalidRequestError:

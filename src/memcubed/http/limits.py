@@ -1,6 +1,9 @@
 """What stands before the routes: bodies that are too large are refused, and answers tell what is left of a limit."""
 
+import asyncio
+import time
 from collections.abc import Mapping
+from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -8,11 +11,19 @@ from memcubed.errors import RequestTooLargeError, UnsupportedTypeError
 from memcubed.http.failures import failure
 from memcubed.projects.limits import Allowance
 
+_DRAIN_BYTES: Final = 256_000_000
+_DRAIN_SECONDS: Final = 30.0
+_DRAIN_PAUSE_SECONDS: Final = 5.0
+"""How much of a refused body is read and thrown away, for how long, and how long a pause in it may be (nginx has the
+same two times as lingering_time and lingering_timeout)."""
+
 
 class BodyLimit:
     """ASGI middleware: answers 413 as soon as a body is known to be over `max_bytes`.
 
-    `of_paths` has other limits for some paths, such as those that take files.
+    `of_paths` has other limits for some paths, such as those that take files. An answer that comes before the body was
+    read, this one or that of a wrong key, is sent at once; what the client still sends is then thrown away, within
+    bounds, before the connection may be closed. Closing it earlier resets it, and many clients then lose the answer.
     """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int, of_paths: Mapping[str, int]) -> None:
@@ -25,23 +36,58 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        most = self._of_paths.get(scope["path"], self._max_bytes)
-        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if length.isdigit() and int(length) > most:
-            await failure(_too_large(most))(scope, receive, send)
-            return
-        seen = 0
+        body = _Body(scope, receive, self._of_paths.get(scope["path"], self._max_bytes))
 
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            if message["type"] == "http.request":
-                seen += len(message.get("body", b""))
-                if seen > most:
-                    raise _too_large(most)
-            return message
+        async def drained(message: Message) -> None:
+            if message["type"] == "http.response.start" and body.is_too_large and not body.has_ended:
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+            if message["type"] == "http.response.body" and not message.get("more_body") and not body.has_ended:
+                await send({**message, "more_body": True})
+                await body.throw_away()
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
+            await send(message)
 
-        await self._app(scope, counted, send)
+        app = failure(_too_large(body.most)) if body.is_too_large else self._app
+        await app(scope, body.receive, drained)
+
+
+class _Body:
+    """A request's body on its way in."""
+
+    def __init__(self, scope: Scope, receive: Receive, most: int) -> None:
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"0")
+        declared = int(length) if length.isdigit() else 0
+        self.most = most
+        self.is_too_large = declared > most
+        self.has_ended = declared == 0 and b"transfer-encoding" not in headers
+        self._receive = receive
+        self._seen = 0
+
+    async def receive(self) -> Message:
+        """The next part. Raises RequestTooLargeError."""
+        message = await self._next()
+        if message["type"] == "http.request":
+            self._seen += len(message.get("body", b""))
+            if self._seen > self.most:
+                self.is_too_large = True
+                raise _too_large(self.most)
+        return message
+
+    async def throw_away(self) -> None:
+        """Read what is left, as far as the bounds go."""
+        thrown, until = 0, time.monotonic() + _DRAIN_SECONDS
+        while not self.has_ended and thrown < _DRAIN_BYTES and time.monotonic() < until:
+            try:
+                message = await asyncio.wait_for(self._next(), _DRAIN_PAUSE_SECONDS)
+            except TimeoutError:
+                return
+            thrown += len(message.get("body", b""))
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        self.has_ended = self.has_ended or message["type"] != "http.request" or not message.get("more_body")
+        return message
 
 
 def _too_large(most: int) -> RequestTooLargeError:

@@ -20,7 +20,7 @@ from memcubed.knowledge.schemas import (
 )
 from memcubed.knowledge.service import KnowledgeService
 from memcubed.knowledge.uploads import UploadLimits
-from memcubed.projects.authentication import Authenticate
+from memcubed.projects.authentication import Authenticate, KeyFirstRoute
 from memcubed.projects.model import Project
 
 ADD_FILES_PATH = "/add/knowledgebase-file"
@@ -29,7 +29,7 @@ ADD_FILES_PATH = "/add/knowledgebase-file"
 
 def knowledge_routes(knowledge: KnowledgeService, authenticate: Authenticate, limits: UploadLimits) -> APIRouter:
     """The knowledge base routes, behind authentication."""
-    router = APIRouter(tags=["knowledge bases"])
+    router = APIRouter(tags=["knowledge bases"], route_class=KeyFirstRoute)
     caller = Depends(authenticate)
 
     @router.post("/create/knowledgebase")

@@ -15,13 +15,13 @@ from memcubed.memories.requests import (
     UpdateMemoryRequest,
 )
 from memcubed.memories.schemas import AnyDetail
-from memcubed.projects.authentication import Authenticate
+from memcubed.projects.authentication import Authenticate, KeyFirstRoute
 from memcubed.projects.model import Project
 
 
 def memory_routes(library: MemoryLibrary, deletions: DeletionService, authenticate: Authenticate) -> APIRouter:
     """The memory routes, behind authentication."""
-    router = APIRouter(tags=["memories"])
+    router = APIRouter(tags=["memories"], route_class=KeyFirstRoute)
     caller = Depends(authenticate)
 
     @router.post("/get/memory", response_model_exclude_none=True)

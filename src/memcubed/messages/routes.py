@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Header
 from memcubed.contract.envelope import Envelope
 from memcubed.messages.schemas import AddMessageData, AddMessageRequest, GetMessageData, GetMessageRequest
 from memcubed.messages.service import MessageService
-from memcubed.projects.authentication import Authenticate
+from memcubed.projects.authentication import Authenticate, KeyFirstRoute
 from memcubed.projects.model import Project
 
 MAX_IDEMPOTENCY_KEY_CHARACTERS = 200
@@ -15,7 +15,7 @@ MAX_IDEMPOTENCY_KEY_CHARACTERS = 200
 
 def message_routes(messages: MessageService, authenticate: Authenticate) -> APIRouter:
     """The message routes, behind authentication."""
-    router = APIRouter(tags=["messages"])
+    router = APIRouter(tags=["messages"], route_class=KeyFirstRoute)
     caller = Depends(authenticate)
 
     @router.post("/add/message")

@@ -9,13 +9,13 @@ from memcubed.errors import TaskNotFoundError
 from memcubed.production.preview import PreviewService
 from memcubed.production.schemas import ExtractMemoryData, ExtractMemoryRequest, GetStatusRequest, TaskData
 from memcubed.production.tasks import TaskService
-from memcubed.projects.authentication import Authenticate
+from memcubed.projects.authentication import Authenticate, KeyFirstRoute
 from memcubed.projects.model import Project
 
 
 def task_routes(tasks: TaskService, authenticate: Authenticate) -> APIRouter:
     """The task route, behind authentication."""
-    router = APIRouter(tags=["tasks"])
+    router = APIRouter(tags=["tasks"], route_class=KeyFirstRoute)
 
     @router.post("/get/status")
     async def get_status(
@@ -32,7 +32,7 @@ def task_routes(tasks: TaskService, authenticate: Authenticate) -> APIRouter:
 
 def preview_routes(previews: PreviewService, authenticate: Authenticate) -> APIRouter:
     """The route that extracts without storing, behind authentication."""
-    router = APIRouter(tags=["memories"])
+    router = APIRouter(tags=["memories"], route_class=KeyFirstRoute)
 
     @router.post("/extract/memory")
     async def extract_memory(

@@ -20,13 +20,13 @@ from memcubed.profiles.schemas import (
     UpdateTemplateRequest,
 )
 from memcubed.profiles.service import ProfileService
-from memcubed.projects.authentication import Authenticate
+from memcubed.projects.authentication import Authenticate, KeyFirstRoute
 from memcubed.projects.model import Project
 
 
 def profile_routes(profiles: ProfileService, authenticate: Authenticate) -> APIRouter:
     """The profile routes, behind authentication."""
-    router = APIRouter(tags=["profiles"])
+    router = APIRouter(tags=["profiles"], route_class=KeyFirstRoute)
     caller = Depends(authenticate)
 
     @router.post("/add/profile_template")

@@ -1,11 +1,13 @@
 """Who calls: the dependency that routes take their project from."""
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any, TypeVar
 
 import structlog
-from fastapi import Request
+from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.models import APIKey, APIKeyIn
+from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 from prometheus_client import CollectorRegistry, Histogram
 
@@ -86,8 +88,12 @@ class TokenAuthentication(SecurityBase):
     async def __call__(self, request: Request) -> Project:
         """The project of the presented key.
 
-        Raises MissingKeyError, InvalidKeyError, NotAllowedError or RateLimitedError.
+        Found once a request: a second call answers what the first one did. Raises MissingKeyError, InvalidKeyError,
+        NotAllowedError or RateLimitedError.
         """
+        known = getattr(request.state, "project", None)
+        if isinstance(known, Project):
+            return known
         with self._seconds.time():
             caller = await self._gate.pass_through(request, self._projects.authenticate)
         request.state.allowance = caller.allowance
@@ -104,6 +110,8 @@ class TokenAuthentication(SecurityBase):
                 f"This call needs a key with the scope `{needed}`; this key has {_listed(caller.scopes)}."
             )
         begin_work(Work(caller.project.id, purpose_of_route(route)))
+        structlog.contextvars.bind_contextvars(project_id=str(caller.project.id))
+        request.state.project = caller.project
         return caller.project
 
 
@@ -120,7 +128,36 @@ class AdminAuthentication(SecurityBase):
 
     async def __call__(self, request: Request) -> None:
         """Return if the presented key is an admin key. Raises MissingKeyError, InvalidKeyError or RateLimitedError."""
-        await self._gate.pass_through(request, self._keys.authenticate)
+        if not getattr(request.state, "is_admin", False):
+            await self._gate.pass_through(request, self._keys.authenticate)
+            request.state.is_admin = True
+
+
+class KeyFirstRoute(APIRoute):
+    """A route that checks the key before it reads the body: nobody without one makes the service parse anything.
+
+    FastAPI reads and parses the body before it asks any dependency. The routers of all routes that take a key have
+    this as their `route_class`.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What answers a request; the authentication among its dependencies comes first, and is asked once."""
+        answer = super().get_route_handler()
+        checks = list(_checks(self.dependant))
+
+        async def check_and_answer(request: Request) -> Response:
+            for check in checks:
+                await check(request)
+            return await answer(request)
+
+        return check_and_answer
+
+
+def _checks(dependant: Dependant) -> Iterator[TokenAuthentication | AdminAuthentication]:
+    for needed in dependant.dependencies:
+        if isinstance(needed.call, TokenAuthentication | AdminAuthentication):
+            yield needed.call
+        yield from _checks(needed)
 
 
 def _listed(scopes: frozenset[Scope]) -> str:

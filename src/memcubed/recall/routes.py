@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from memcubed.contract.envelope import Envelope
-from memcubed.projects.authentication import Authenticate
+from memcubed.projects.authentication import Authenticate, KeyFirstRoute
 from memcubed.projects.model import Project
 from memcubed.recall.rerank import RerankService
 from memcubed.recall.schemas import RerankAnswer, RerankRequest, SearchData, SearchRequest
@@ -14,7 +14,7 @@ from memcubed.recall.service import RecallService
 
 def recall_routes(recall: RecallService, reranks: RerankService, authenticate: Authenticate) -> APIRouter:
     """The routes that search and rank, behind authentication."""
-    router = APIRouter(tags=["recall"])
+    router = APIRouter(tags=["recall"], route_class=KeyFirstRoute)
 
     @router.post("/search/memory", response_model_exclude_none=True)
     async def search_memory(

@@ -6,14 +6,14 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from memcubed.projects.authentication import Authenticate
+from memcubed.projects.authentication import Authenticate, KeyFirstRoute
 from memcubed.projects.model import Project
 from memcubed.skills.service import SkillFile, SkillService
 
 
 def skill_routes(skills: SkillService, authenticate: Authenticate) -> APIRouter:
     """The route that `skill_url` leads to, behind authentication."""
-    router = APIRouter(tags=["skills"])
+    router = APIRouter(tags=["skills"], route_class=KeyFirstRoute)
     caller = Depends(authenticate)
 
     @router.get(
