@@ -64,12 +64,12 @@ def create_app(
     # the last one is the outermost
     app.add_middleware(RateLimitHeaders)
     app.add_middleware(Unexpected)
+    app.add_middleware(NoEncodings)
     app.add_middleware(
         BodyLimit, max_bytes=edge.max_request_bytes, of_paths={f"{BASE_PATH}{ADD_FILES_PATH}": edge.max_upload_bytes}
     )
-    app.add_middleware(PlainPaths)
-    app.add_middleware(NoEncodings)
     allow_origins(app, edge.cors_origins)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(PlainPaths)
     app.add_middleware(RequestLog, registry=registry)
     return app
