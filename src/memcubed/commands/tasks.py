@@ -8,7 +8,7 @@ import typer
 from memcubed.bootstrap import Service
 from memcubed.commands.connected import with_service
 from memcubed.errors import TaskNotFoundError
-from memcubed.production.repository import ShareSummary
+from memcubed.production.model import ShareSummary
 from memcubed.production.tasks import TaskStatus
 
 DEFAULT_PROJECT: Final = "default"

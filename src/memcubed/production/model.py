@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from memcubed.memories.model import KnownMemory, MemoryKind
 from memcubed.messages.model import Role, Turn
+from memcubed.usage.model import Usage
 
 _UTC: Final = ZoneInfo("UTC")
 
@@ -98,28 +99,12 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """What an extraction cost at the model endpoint."""
-
-    calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            self.calls + other.calls,
-            self.input_tokens + other.input_tokens,
-            self.output_tokens + other.output_tokens,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Extraction:
     """The outcome. `nothing_reason` says in plain words why `drafts` is empty; it is None otherwise."""
 
     drafts: tuple[Draft, ...]
     nothing_reason: str | None = None
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
 
 
 class Extractor(Protocol):
@@ -138,3 +123,17 @@ class Extractor(Protocol):
     async def extract(self, request: ExtractionRequest) -> Extraction:
         """Read the request's turns once."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ShareSummary:
+    """A task's share in one cube, as the operator sees it. `attempts` counts the tries that failed."""
+
+    task_id: UUID
+    cube_kind: str
+    owner: str
+    status: str
+    attempts: int
+    reason: str | None
+    created_at: datetime
+    finished_at: datetime | None

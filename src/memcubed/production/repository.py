@@ -15,6 +15,7 @@ from memcubed.memories.model import MemoryKind
 from memcubed.messages.model import Role, Turn
 from memcubed.messages.tool_use import tool_fields
 from memcubed.production.attachments.repository import AttachmentRepository
+from memcubed.production.model import ShareSummary
 from memcubed.store.cubes import hold_cube
 from memcubed.store.tables import cubes, messages, task_shares, tasks
 
@@ -35,20 +36,6 @@ class ShareRecord:
     memories: Mapping[MemoryKind, int]
     reason: str | None
     note: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ShareSummary:
-    """A task's share in one cube, as the operator sees it. `attempts` counts the tries that failed."""
-
-    task_id: UUID
-    cube_kind: str
-    owner: str
-    status: str
-    attempts: int
-    reason: str | None
-    created_at: datetime
-    finished_at: datetime | None
 
 
 class TaskRepository:

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memcubed.errors import ConflictError, ServiceUnavailableError, TaskNotFoundError
 from memcubed.memories.model import MemoryKind
-from memcubed.production.repository import ShareSummary, TaskRepository
+from memcubed.production.model import ShareSummary
+from memcubed.production.repository import TaskRepository
 from memcubed.store.cubes import Cube
 from memcubed.store.session import Database
 

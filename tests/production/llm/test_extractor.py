@@ -12,8 +12,9 @@ import pytest
 from memcubed.errors import ProviderError
 from memcubed.memories.model import KnownMemory, MemoryKind
 from memcubed.production.llm import LlmExtractor
-from memcubed.production.model import ExtractionRequest, Extractor, Usage
+from memcubed.production.model import ExtractionRequest, Extractor
 from memcubed.providers.llm import OpenAIModel, ScriptedCall, ScriptedModel, TooLongForModelError
+from memcubed.usage.model import Usage
 from tests.production.llm.conversations import DEMO, DEMO_EN, DEMO_FACT, DEMO_GUESS, ids, turns
 from tests.support.scripted_llm import ScriptedServer
 

@@ -33,9 +33,10 @@ from memcubed.production.llm.subjects import about_its_speaker
 from memcubed.production.llm.tagging import choose_tags
 from memcubed.production.llm.turn_dates import local_day, supported
 from memcubed.production.llm.windows import Window, cut_windows, halve
-from memcubed.production.model import Draft, Extraction, ExtractionRequest, Usage
+from memcubed.production.model import Draft, Extraction, ExtractionRequest
 from memcubed.providers.llm.protocol import LanguageModel, TooLongForModelError
 from memcubed.providers.llm.untrusted import new_nonce
+from memcubed.usage.model import Usage
 
 PROMPT_VERSION: Final = "events.v1"
 

@@ -16,9 +16,10 @@ from memcubed.production.llm.review import DropReason, review
 from memcubed.production.llm.small_talk import has_something_to_read
 from memcubed.production.llm.subjects import about_its_speaker
 from memcubed.production.llm.windows import Window, cut_windows, halve
-from memcubed.production.model import STATED_KINDS, Draft, Extraction, ExtractionRequest, Usage
+from memcubed.production.model import STATED_KINDS, Draft, Extraction, ExtractionRequest
 from memcubed.providers.llm.protocol import LanguageModel, TooLongForModelError
 from memcubed.providers.llm.untrusted import new_nonce
+from memcubed.usage.model import Usage
 
 _log = structlog.get_logger(__name__)
 

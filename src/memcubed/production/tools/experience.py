@@ -12,11 +12,11 @@ from pydantic import BaseModel, BeforeValidator, Field
 from memcubed.language.cleaning import printable
 from memcubed.language.detect import Language
 from memcubed.language.sentences import clip
-from memcubed.production.model import Usage
 from memcubed.production.tools import wording
 from memcubed.production.tools.trajectories import MAX_STEPS, Trajectory
 from memcubed.providers.llm.protocol import LanguageModel
 from memcubed.providers.llm.untrusted import fence, new_nonce
+from memcubed.usage.model import Usage
 
 PROMPT_VERSION: Final = "experience.v1"
 

@@ -10,13 +10,14 @@ from memcubed.errors import ProviderError
 from memcubed.language.detect import Language, detect
 from memcubed.memories.model import MemoryKind
 from memcubed.messages.model import Role
-from memcubed.production.model import Draft, Extraction, ExtractionRequest, Usage
+from memcubed.production.model import Draft, Extraction, ExtractionRequest
 from memcubed.production.tools import wording
 from memcubed.production.tools.definitions import Definition, find_definitions
 from memcubed.production.tools.experience import Experience, ask_experience
 from memcubed.production.tools.trajectories import Trajectory, find_trajectories
 from memcubed.providers.llm.protocol import LanguageModel
 from memcubed.usage.attribution import TOOL_MEMORY, purposed
+from memcubed.usage.model import Usage
 
 log = structlog.get_logger(__name__)
 
