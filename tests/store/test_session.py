@@ -24,7 +24,7 @@ async def sessions(database: DatabaseUrls) -> AsyncIterator[Database]:
 def end_connections(database: DatabaseUrls) -> None:
     query(
         database.owner,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()",
     )
 

@@ -18,7 +18,7 @@ from memcubed.production.tasks import TaskKind, TaskOptions, TaskService, TaskSt
 from memcubed.projects.input_limit import CallLimit
 from memcubed.projects.model import Project
 from memcubed.store.cubes import Cube, CubeKind, ensure_cubes, public_cube
-from memcubed.store.session import Database, pipelined
+from memcubed.store.session import Database, committing
 
 MARK: Final = "feedback"
 """The `type` of a message that is feedback."""
@@ -81,7 +81,7 @@ class FeedbackService:
             if task.is_new:
                 cubes += await self._knowledge.writable_cubes(connection, project_id, request.allow_knowledgebase_ids)
                 await ensure_cubes(connection, cubes)
-                async with pipelined(connection):
+                async with committing(connection):
                     await self._messages.keep(connection, project_id, cubes, task.id, options, [turn], [payload])
                     await self._tasks.share_out(connection, project_id, task.id, cubes, kind=options.task_kind)
         return task.id, task.is_new

@@ -32,7 +32,7 @@ from memcubed.production.tasks import TaskOptions, TaskService, TaskStatus
 from memcubed.projects.input_limit import InputLimit
 from memcubed.projects.model import Project
 from memcubed.store.cubes import Cube, CubeKind, ensure_cubes, public_cube
-from memcubed.store.session import Database, pipelined
+from memcubed.store.session import Database, committing
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class MessageService:
                 bases = await self._knowledge.writable_cubes(connection, project_id, request.allow_knowledgebase_ids)
                 cubes = [*_cubes(project_id, request), *bases]
                 await ensure_cubes(connection, cubes)
-                async with pipelined(connection):
+                async with committing(connection):
                     await self.keep(connection, project_id, cubes, task.id, options, turns, payloads)
                     await self._tasks.share_out(connection, project_id, task.id, cubes)
         return task.id, task.is_new

@@ -6,14 +6,30 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID, uuid5
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memcubed.errors import ServiceUnavailableError
 from memcubed.store.tables import cubes
 
 _ENSURE_TRIES: Final = 5
+
+# A conflict may be in either unique index: with one named, one in the other at the same moment would be an error.
+_HOLD_OR_MAKE: Final = text("""
+    WITH held AS (
+        SELECT id FROM cubes WHERE project_id = ANY(:project_ids) AND id = ANY(:ids) ORDER BY id FOR KEY SHARE
+    ), made AS (
+        INSERT INTO cubes (id, project_id, kind, owner)
+        SELECT id, project_id, kind, owner
+        FROM unnest(:ids, :project_ids, CAST(:kinds AS text[]), CAST(:owners AS text[]))
+            AS wanted (id, project_id, kind, owner)
+        WHERE id NOT IN (SELECT id FROM held)
+        ORDER BY id
+        ON CONFLICT DO NOTHING
+        RETURNING id
+    )
+    SELECT id FROM held UNION ALL SELECT id FROM made
+""")
 
 
 class CubeKind(StrEnum):
@@ -82,28 +98,21 @@ async def ensure_cubes(connection: AsyncConnection, wanted: Iterable[Cube]) -> N
     """
     missing = {cube.id: cube for cube in wanted}
     for _ in range(_ENSURE_TRIES):
-        missing = await _hold(connection, missing)
+        missing = await _hold_or_make(connection, missing)
         if not missing:
             return
-        rows = [
-            {"id": cube.id, "project_id": cube.project_id, "kind": cube.kind.value, "owner": cube.owner}
-            for cube in sorted(missing.values(), key=lambda cube: cube.id)
-        ]
-        # Of either unique index: with one named, a conflict in the other at the same moment is an error.
-        await connection.execute(insert(cubes).on_conflict_do_nothing(), rows)
-        # One that somebody else made, or was just deleting, is held in the next round.
+        # Somebody else made it at this moment: then it is held in the next round.
     raise ServiceUnavailableError("The owner of the memories is being deleted; try again.")
 
 
-async def _hold(connection: AsyncConnection, wanted: Mapping[UUID, Cube]) -> dict[UUID, Cube]:
-    """Hold those of these cubes that exist; the others."""
-    rows = await connection.execute(
-        select(cubes.c.id)
-        .where(cubes.c.project_id.in_({cube.project_id for cube in wanted.values()}), cubes.c.id.in_(wanted))
-        .order_by(cubes.c.id)
-        .with_for_update(read=True, key_share=True)
+async def _hold_or_make(connection: AsyncConnection, wanted: Mapping[UUID, Cube]) -> dict[UUID, Cube]:
+    """Hold those of these cubes that exist, and make the others; those that neither could be done with."""
+    columns = [(cube.id, cube.project_id, cube.kind.value, cube.owner) for cube in wanted.values()]
+    ids, project_ids, kinds, owners = map(list, zip(*columns, strict=True))
+    done = await connection.execute(
+        _HOLD_OR_MAKE, {"ids": ids, "project_ids": project_ids, "kinds": kinds, "owners": owners}
     )
-    held = set(rows.scalars())
+    held = set(done.scalars())
     return {id_: cube for id_, cube in wanted.items() if id_ not in held}
 
 

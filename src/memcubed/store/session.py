@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from memcubed.settings import sqlalchemy_url
+from memcubed.store.opening import OpeningConnection, OpeningCursor, Statement
 
 UNAVAILABLE_ERRORS: Final = (
     OperationalError,
@@ -26,8 +27,10 @@ TENANT: Final = "memcubed.project_id"
 PRESENTED_KEY: Final = "memcubed.key_hash"
 INSTALLATION: Final = "memcubed.installation"
 
-_SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-_SET_ONE: Final = "SELECT set_config(%s, %s, true)"
+_BEGIN: Final[LiteralString] = "BEGIN"
+_SNAPSHOT: Final[LiteralString] = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_COMMIT: Final[LiteralString] = "COMMIT"
+_SET: Final[LiteralString] = "set_config(%s, %s, true)"
 
 Row = dict[str, Any]
 
@@ -42,7 +45,13 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=10,
-            connect_args={"connect_timeout": 10, "application_name": "memcubed"},
+            connect_args={
+                "async_creator_fn": OpeningConnection.connect,
+                "cursor_factory": OpeningCursor,
+                "autocommit": True,  # transactions begin as `transaction` and `look_up` say
+                "connect_timeout": 10,
+                "application_name": "memcubed",
+            },
         )
 
     @asynccontextmanager
@@ -51,18 +60,33 @@ class Database:
 
         Commits at the end of the block, rolls back on any error. Never hold one across a model call.
         """
-        connection = await self._begin(project_id)
+        connection = await self._connect()
         try:
+            (await driver_connection(connection)).open((_BEGIN, ()), _set({TENANT: _tenant(project_id)}))
             yield connection
             await connection.commit()
         finally:
             await connection.close()
 
     @asynccontextmanager
+    async def look_up(self, project_id: UUID | None) -> AsyncIterator[AsyncConnection]:
+        """The same for a single statement that only reads: it takes one round trip, and no other may follow."""
+        connection = await self._connect()
+        try:
+            # What is sent together without a BEGIN is a transaction of its own.
+            (await driver_connection(connection)).open(_set({TENANT: _tenant(project_id)}), is_single=True)
+            yield connection
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
     async def snapshot(self, project_id: UUID) -> AsyncIterator[AsyncConnection]:
         """A transaction that only reads, and sees one state of a project's rows, whatever others do meanwhile."""
-        connection = await self._begin(project_id, first=_SNAPSHOT)
+        connection = await self._connect()
         try:
+            driver = await driver_connection(connection)
+            driver.open((_SNAPSHOT, ()))
+            await driver.execute(*_set({TENANT: str(project_id)}))  # at once: what is streamed opens nothing
             yield connection
         finally:
             await connection.close()
@@ -72,30 +96,17 @@ class Database:
         """A transaction that sees what belongs to the installation, such as admin keys, and no tenant's rows."""
         async with self.transaction(None) as connection:
             driver = await driver_connection(connection)
-            await driver.execute(_SET_ONE, (INSTALLATION, "on"))
+            await driver.execute(*_set({INSTALLATION: "on"}))
             yield connection
 
-    async def _begin(self, project_id: UUID | None, first: LiteralString | None = None) -> AsyncConnection:
-        try:
-            return await self._begin_once(project_id, first)
-        except (psycopg.OperationalError, psycopg.InterfaceError):
-            # A pooled connection had died while idle; nothing was sent on it, so another may try.
-            return await self._begin_once(project_id, first)
-
-    async def _begin_once(self, project_id: UUID | None, first: LiteralString | None) -> AsyncConnection:
+    async def _connect(self) -> AsyncConnection:
+        """A pooled connection, or a new one when that died while it was idle."""
         connection = await self._engine.connect()
-        try:
-            await connection.begin()
-            driver = await driver_connection(connection)
-            async with driver.pipeline():
-                if first is not None:
-                    await driver.execute(first)
-                await driver.execute(_SET_ONE, (TENANT, "" if project_id is None else str(project_id)))
-        except psycopg.Error:
-            await self._discard_if_dead(connection)
-            await connection.close()
-            raise
-        return connection
+        if not (await driver_connection(connection)).has_ended:
+            return connection
+        await self._discard(connection)
+        await connection.close()
+        return await self._engine.connect()
 
     async def read(
         self,
@@ -111,8 +122,7 @@ class Database:
         The statement uses psycopg's `%(name)s` parameters. It is repeated once when a pooled connection turns
         out to be dead, so it must be safe to run twice. `server_settings` hold for its transaction.
         """
-        tenant = "" if project_id is None else str(project_id)
-        settings = {TENANT: tenant, PRESENTED_KEY: presented_key or "", **(server_settings or {})}
+        settings = {TENANT: _tenant(project_id), PRESENTED_KEY: presented_key or "", **(server_settings or {})}
         try:
             return await self._read_once(query, parameters, settings)
         except (psycopg.OperationalError, psycopg.InterfaceError):
@@ -121,24 +131,24 @@ class Database:
     async def _read_once(
         self, query: LiteralString, parameters: Mapping[str, Any], settings: Mapping[str, str]
     ) -> list[Row]:
-        async with self._engine.connect() as connection:
+        connection = await self._connect()
+        try:
             driver = await driver_connection(connection)
             try:
-                async with driver.pipeline(), driver.transaction():
-                    for name, value in settings.items():
-                        await driver.execute(_SET_ONE, (name, value))
-                    cursor = driver.cursor(row_factory=dict_row)
-                    await cursor.execute(query, parameters)
+                driver.open(_set(settings), is_single=True)
+                cursor = driver.cursor(row_factory=dict_row)
+                await cursor.execute(query, parameters)
                 return await cursor.fetchall()
             except psycopg.Error:
-                await self._discard_if_dead(connection)
+                if driver.closed:
+                    await self._discard(connection)
                 raise
+        finally:
+            await connection.close()
 
-    async def _discard_if_dead(self, connection: AsyncConnection) -> None:
-        driver = await driver_connection(connection)
-        if driver.closed:
-            await connection.invalidate()
-            await self._engine.dispose()  # the other idle ones have most likely died with it
+    async def _discard(self, connection: AsyncConnection) -> None:
+        await connection.invalidate()
+        await self._engine.dispose()  # the other idle ones have most likely died with it
 
     async def close(self) -> None:
         """Close every connection."""
@@ -155,10 +165,30 @@ async def pipelined(connection: AsyncConnection) -> AsyncIterator[None]:
         yield
 
 
-async def driver_connection(connection: AsyncConnection) -> psycopg.AsyncConnection[Any]:
+@asynccontextmanager
+async def committing(connection: AsyncConnection) -> AsyncIterator[None]:
+    """The same for the last statements of a transaction, which is committed along with them."""
+    driver = await driver_connection(connection)
+    async with driver.pipeline():
+        yield
+        await driver.execute(_COMMIT)
+    driver.end()
+
+
+async def driver_connection(connection: AsyncConnection) -> OpeningConnection:
     """The psycopg connection beneath, for what SQLAlchemy does not offer (pipelines, the job queue)."""
     raw = await connection.get_raw_connection()
     driver = raw.driver_connection
-    if not isinstance(driver, psycopg.AsyncConnection):
-        raise TypeError(f"expected a psycopg connection, not {type(driver).__name__}")
+    if not isinstance(driver, OpeningConnection):
+        raise TypeError(f"expected a connection of the service's own, not {type(driver).__name__}")
     return driver
+
+
+def _tenant(project_id: UUID | None) -> str:
+    return "" if project_id is None else str(project_id)
+
+
+def _set(settings: Mapping[str, str]) -> Statement:
+    """What sets these until the transaction ends."""
+    calls: LiteralString = ", ".join([_SET] * len(settings))
+    return "SELECT " + calls, tuple(text for setting in settings.items() for text in setting)
