@@ -7,7 +7,7 @@ import pytest
 from tests.clients.sdk.calls import INSTALLED, Given, Sdk, sdk_running
 from tests.conftest import StartService
 from tests.support.api import Api, Client
-from tests.support.scripted_llm import ScriptedServer, echo_extraction, text_answer
+from tests.support.scripted_llm import ScriptedServer, echo_everything
 from tests.support.settings import llm_settings
 
 Call = Callable[..., Awaitable[Given]]
@@ -23,10 +23,7 @@ async def sdk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sdk]:
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[ScriptedServer]:
-    """A model that answers every chat with the same words, and extracts a fact a turn."""
-    with ScriptedServer(
-        lambda request: text_answer("Oolong.") if request.get("stream") else echo_extraction(request)
-    ) as running:
+    with ScriptedServer(echo_everything) as running:
         yield running
 
 

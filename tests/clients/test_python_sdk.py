@@ -193,6 +193,7 @@ async def test_add_feedback(call: Call) -> None:
     assert given.kind == "MemOSAddFeedBackResponse"
     assert given.shortcuts["success"] is True
     await done(call, given.shortcuts["task_id"])
+    assert await facts(call) == [text]
 
 
 async def test_add_feedback_that_replaces_a_name(call: Call) -> None:
@@ -291,9 +292,9 @@ async def test_chat(call: Call) -> None:
     await remember(call)
     answer = await call("chat", user_id="ada", conversation_id="c", query="What shall I drink?")
     assert answer.kind == "MemOSChatResponse"
-    assert answer.shortcuts == {"response": "Oolong."}
+    assert answer.shortcuts == {"response": "Tea."}
     asked = (await call("get_message", user_id="ada", conversation_id="c")).shortcuts["messages"]
-    assert [message["content"] for message in asked] == ["What shall I drink?", "Oolong."]
+    assert [message["content"] for message in asked] == ["What shall I drink?", "Tea."]
 
 
 async def test_chat_with_all_that_it_takes(call: Call) -> None:
@@ -324,7 +325,7 @@ async def test_chat_with_all_that_it_takes(call: Call) -> None:
         include_tool_memory=True,
         relativity=0.3,
     )
-    assert answer.shortcuts == {"response": "Oolong."}
+    assert answer.shortcuts == {"response": "Tea."}
     assert (await call("get_message", user_id="ada", conversation_id="c")).shortcuts["messages"] == []
 
 
@@ -332,7 +333,7 @@ async def test_chat_streamed(call: Call) -> None:
     streamed = await call("chat", user_id="ada", conversation_id="c", query="What shall I drink?", stream=True)
     assert streamed.kind == "stream"
     events = [json.loads(line) for line in streamed.value]
-    assert "".join(event["data"] for event in events if event["type"] == "text") == "Oolong."
+    assert "".join(event["data"] for event in events if event["type"] == "text") == "Tea."
     assert events[-1]["type"] == "end"
 
 

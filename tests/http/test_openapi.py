@@ -41,6 +41,39 @@ async def test_every_route_of_the_contract_wants_a_key(api: Api) -> None:
     assert open_to_anyone == {"get /api/openmem/v1/ping", "get /health/live", "get /health/ready"}
 
 
+CONTRACT = """
+POST add/message, get/status, search/memory, get/memory, update/memory, delete/memory, add/feedback
+POST extract/memory, rerank, get/message, chat
+POST create/knowledgebase, delete/knowledgebase, add/knowledgebase-file, get/knowledgebase-file
+POST delete/knowledgebase-file
+POST add/profile_template, get/profile_template, list/profile_template, update/profile_template, delete/profile_template
+POST bind/profile_template, edit/profile, delete/profile
+GET get/memory/{memory_id}, ping
+"""
+
+
+async def test_every_route_of_the_contract_is_there(api: Api) -> None:
+    found = {name for name, _ in await operations(api)}
+    for line in CONTRACT.strip().splitlines():
+        method, _, routes = line.partition(" ")
+        for route in routes.split(", "):
+            assert f"{method.lower()} /api/openmem/v1/{route}" in found
+
+
+async def test_every_route_says_what_it_is_for(api: Api) -> None:
+    for name, operation in await operations(api):
+        for said in ("summary", "description", "tags"):
+            assert operation.get(said), (name, said)
+
+
+async def test_every_body_has_an_example(api: Api) -> None:
+    schemas = (await document(api))["components"]["schemas"]
+    for name, operation in await operations(api):
+        if "requestBody" in operation:
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            assert schemas.get(schema.get("$ref", "").rpartition("/")[2], schema).get("examples"), name
+
+
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
 async def test_the_pages_load_nothing_from_elsewhere(api: Api, page: str) -> None:
     html = (await api.http.get(f"{root(api)}{page}")).text

@@ -24,6 +24,7 @@ MAX_PAGE_SIZE: Final = 100
 ALL_BASES: Final = "all"
 MAX_BASES: Final = 100
 
+_EXAMPLE_ID: Final = "5d1f8a46-0b0f-4f3e-8b5c-6f7d8a9e0c11"
 _BYTES_A_MEGABYTE: Final = 1_000_000
 _MEGABYTE_DIGITS: Final = 3
 _SMALLEST_MEGABYTES: Final = 0.001
@@ -123,6 +124,8 @@ class CreateBaseData(BaseModel):
 class DeleteBaseRequest(RequestModel):
     """A knowledge base to delete with all that is in it."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"knowledgebase_id": _EXAMPLE_ID}]})
+
     knowledgebase_id: BaseId
 
 
@@ -203,6 +206,12 @@ class AddedFile(BaseModel):
 
 class GetFilesRequest(RequestModel):
     """Files by their ids, or those of a knowledge base."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"file_ids": [_EXAMPLE_ID]}, {"knowledgebase_id": _EXAMPLE_ID, "page": 1, "page_size": 10}]
+        }
+    )
 
     file_ids: FileIds | None = None
     knowledgebase_id: BaseId | None = None
@@ -290,5 +299,7 @@ class GetFilesData(BaseModel):
 
 class DeleteFilesRequest(RequestModel):
     """Files to delete with the memories that were made of them."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"file_ids": [_EXAMPLE_ID]}]})
 
     file_ids: FileIds = Field()
