@@ -384,10 +384,15 @@ class Service:
         """Start the bundled PostgreSQL again whenever it died, for as long as this runs."""
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
-            try:
-                await self.database.read("SELECT 1", {})
-            except UNAVAILABLE_ERRORS:
+            if not await self._database_serves():
                 await asyncio.to_thread(self._revive_database)
+
+    async def _database_serves(self) -> bool:
+        try:
+            await self.database.read("SELECT 1", {})
+        except UNAVAILABLE_ERRORS:
+            return False
+        return not await asyncio.to_thread(embedded.is_stopping, self.settings.home)
 
     def _revive_database(self) -> None:
         try:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from memcubed.embedded import EmbeddedPostgres, find_running, start, stop
+from memcubed.embedded import EmbeddedPostgres, find_running, is_stopping, start, stop
 from memcubed.errors import ConfigurationError
 
 _START = """
@@ -161,6 +161,21 @@ def test_a_kill_of_the_server_loses_nothing(home: Path) -> None:
 
     assert recovered.pid != server.pid
     assert "committed" in _rows(recovered)
+
+
+def test_a_server_that_waits_for_its_clients_to_end_is_replaced(home: Path) -> None:
+    first = start(home)
+    _write_row(first, "before the end")
+    with psycopg.connect(first.admin_url) as lingering:
+        assert not is_stopping(home)
+        os.kill(first.pid, signal.SIGTERM)  # which lets clients stay as long as they like, and takes no new ones
+        _wait_until(lambda: is_stopping(home))
+        second = start(home)
+        assert second.pid != first.pid
+        assert "before the end" in _rows(second)
+        with pytest.raises(psycopg.OperationalError):
+            lingering.execute("SELECT 1")
+    assert not is_stopping(home)
 
 
 def test_a_reused_process_number_is_left_alone(stopped_home: Path) -> None:

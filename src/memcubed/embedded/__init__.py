@@ -70,6 +70,17 @@ def find_running(home: Path) -> EmbeddedPostgres | None:
     return cluster.find_running(home)
 
 
+def is_stopping(home: Path) -> bool:
+    """Whether the server of this home was told to end, and still waits for its clients to go; asks no server.
+
+    Such a server takes no new connections, however long the old ones stay: `start` ends it and starts it anew.
+    """
+    _check_platform()
+    from memcubed.embedded import cluster  # noqa: PLC0415 - needs POSIX modules
+
+    return cluster.is_stopping(home)
+
+
 def _check_platform() -> None:
     if sys.platform == "win32":
         raise ConfigurationError(

@@ -141,6 +141,14 @@ def find_running(home: Path) -> EmbeddedPostgres | None:
         return None
 
 
+def is_stopping(home: Path) -> bool:
+    """See `memcubed.embedded.is_stopping`."""
+    layout = _Layout.of(home)
+    with _usable(layout):
+        server = find_pid_file(layout.data)
+        return server is not None and server.stopping and is_locked(layout.server_lock)
+
+
 def _find_listening(layout: _Layout) -> Connection | None:
     """Return how to reach a server that says it's ready; None if none does or if its passwords are lost."""
     connection = Connection.find(layout.connection)
@@ -154,6 +162,10 @@ def _take_up(layout: _Layout) -> EmbeddedPostgres | None:
     """Return the living server if it answers; None if that may change soon."""
     if Connection.find(layout.connection) is None:
         # Its passwords are lost: end it, then set new ones.
+        _signal(layout, signal.SIGINT)
+        return None
+    if is_stopping(layout.folder.parent):
+        # Asked to end, it waits for its clients as long as they stay, and refuses new ones: end it, then start anew.
         _signal(layout, signal.SIGINT)
         return None
     connection = _find_listening(layout)

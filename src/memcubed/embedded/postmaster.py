@@ -26,6 +26,7 @@ class PidFile:
     pid: int
     port: int
     ready: bool
+    stopping: bool = False
 
 
 def find_pid_file(data: Path) -> PidFile | None:
@@ -37,6 +38,7 @@ def find_pid_file(data: Path) -> PidFile | None:
             pid=abs(int(lines[0])),
             port=int(lines[3]) if len(lines) > 3 and lines[3] else 0,  # noqa: PLR2004 - the format: miscadmin.h
             ready=len(lines) >= _READY_FIELDS and lines[7] == "ready",
+            stopping=len(lines) >= _READY_FIELDS and lines[7] == "stopping",
         )
     except (FileNotFoundError, IndexError, ValueError):
         return None
