@@ -41,8 +41,8 @@ class FaultyModel:
         self._random = random.Random(f"{seed} model")  # noqa: S311 - to be repeated, not to be secret
         self._lock = threading.Lock()
         self.server: ScriptedServer = model_server(self._chat)
-        usual = self.server.embedding_script
-        self.server.embedding_script = lambda body: self._wrong(body) or (usual(body) if usual else None)
+        self._embed = self.server.embedding_script
+        self.server.embedding_script = self._embeddings
 
     def __enter__(self) -> Self:
         self.server.start()
@@ -68,6 +68,11 @@ class FaultyModel:
     def _chat(self, body: Json) -> Answer:
         return self._wrong(body) or after(_THINKING_SECONDS, _right(body))
 
+    def _embeddings(self, body: Json) -> Answer | None:
+        if "input" not in body:  # its client was killed while it sent
+            return drop_connection()
+        return self._wrong(body) or (self._embed and self._embed(body))
+
     def _wrong(self, body: Json) -> Answer | None:
         with self._lock:
             chance, babble = self._random.random(), self._random.choice(_BABBLE)
@@ -85,6 +90,8 @@ class FaultyModel:
 
 
 def _right(body: Json) -> Answer:
+    if "messages" not in body:  # its client was killed while it sent
+        return drop_connection()
     if '"feedback"' in str(body["messages"][-1]["content"]):
         return json_answer({"action": "remember"})
     return echo_extraction(body)

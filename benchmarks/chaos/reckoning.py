@@ -34,9 +34,12 @@ _MESSAGES: Final = (
     "SELECT substring(m.text FROM 'zq[a-z]{12}'), c.kind, c.owner, count(*) "
     "FROM messages m JOIN cubes c ON c.id = m.cube_id WHERE m.role = 'user' GROUP BY 1, 2, 3"
 )
+# A message may become a fact and a preference; none of these may be there twice.
 _MEMORIES: Final = (
-    "SELECT substring(m.value FROM 'zq[a-z]{12}'), c.kind, c.owner, count(*) FROM memories m "
-    "JOIN cubes c ON c.id = m.cube_id WHERE m.status = 'activated' AND m.layer <> 'WorkingMemory' GROUP BY 1, 2, 3"
+    "SELECT mark, kind, owner, max(number) FROM ("
+    "SELECT substring(m.value FROM 'zq[a-z]{12}') AS mark, c.kind, c.owner, count(*) AS number FROM memories m "
+    "JOIN cubes c ON c.id = m.cube_id WHERE m.status = 'activated' AND m.layer <> 'WorkingMemory' "
+    "GROUP BY 1, 2, 3, m.kind) counted GROUP BY 1, 2, 3"
 )
 
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from memcubed.doctor.service import DoctorService
 from memcubed.documents import DocumentParser, ParserLimits
 from memcubed.documents.fetch import Fetcher
 from memcubed.embedded import EmbeddedPostgres
-from memcubed.errors import MemcubedError, ProviderError
+from memcubed.errors import MemcubedError, ProviderError, ServiceUnavailableError
 from memcubed.feedback.effect import RUN_FEEDBACK, FeedbackEffect
 from memcubed.feedback.llm_reader import LlmReader
 from memcubed.feedback.local_reader import LocalReader
@@ -122,6 +122,7 @@ _DRAIN_SECONDS: Final = 20.0
 _RERANK_SECONDS: Final = 30.0  # a search can do without a reranker, who asks for nothing else can wait
 _RESTART_SECONDS: Final = 1.0
 _WATCH_SECONDS: Final = 3.0
+_PREPARE_SECONDS: Final = 15.0
 
 log = structlog.get_logger(__name__)
 
@@ -210,6 +211,7 @@ class Service:
         self._urls = urls
         self._watch: asyncio.Task[None] | None = None
         self._writing: asyncio.Task[None] | None = None
+        self._preparing: asyncio.Task[None] | None = None
         self.registry = CollectorRegistry()
         self.database = Database(urls.service, pool_size=settings.database_pool_size)
         self.queue = create_queue(urls.service)
@@ -308,23 +310,45 @@ class Service:
         return None if model is None else MeteredModel(model, self.usage, self.slots)
 
     async def start(self) -> None:
-        """Open the queue and warm the embedding model, so that the first request is as fast as the others."""
-        await self.queue.open_async()
-        self._writing = asyncio.create_task(self.usage.keep_writing(), name="writing of usage")
+        """Open the queue and warm the embedding model, so that the first request is as fast as the others.
+
+        Raises ServiceUnavailableError when the database does not answer for half a minute.
+        """
         try:
-            await self.embedder.load()
-            await self.calibrations.prepare()
-        except ProviderError as error:
-            log.warning("embeddings_unavailable", reason=error.message)
+            await self.queue.open_async()
+        except (ConnectorException, *UNAVAILABLE_ERRORS) as error:
+            raise ServiceUnavailableError(f"The database does not answer: {error.__cause__ or error}") from error
+        self._writing = asyncio.create_task(self.usage.keep_writing(), name="writing of usage")
+        if not await self._prepare_embeddings():
+            self._preparing = asyncio.create_task(self._keep_preparing(), name="preparing of embeddings")
         if self.settings.uses_bundled_database:
             self._watch = asyncio.create_task(self._keep_database(), name="watch of the database")
         if self.settings.llm_base_url is not None and self.settings.llm_model is None:
             log.warning("llm_not_used", reason="MEMCUBED_LLM_BASE_URL is set, but MEMCUBED_LLM_MODEL is not")
         log.info("memcubed_started", extractor=self.extractor.name, embeddings=embeddings_name(self.embedder))
 
+    async def _prepare_embeddings(self) -> bool:
+        try:
+            await self.embedder.load()
+            await self.calibrations.prepare()
+        except ProviderError as error:
+            log.warning("embeddings_unavailable", reason=error.message)
+            return False
+        except UNAVAILABLE_ERRORS as error:
+            log.warning("calibration_not_read", reason=str(error).splitlines()[0])
+            return False
+        return True
+
+    async def _keep_preparing(self) -> None:
+        """Until it succeeds: what did not answer at the start may well answer later."""
+        are_prepared = False
+        while not are_prepared:
+            await asyncio.sleep(_PREPARE_SECONDS)
+            are_prepared = await self._prepare_embeddings()
+
     async def stop(self) -> None:
         """Close every connection."""
-        for task in (self._watch, self._writing):
+        for task in (self._watch, self._writing, self._preparing):
             if task is not None:
                 await _cancelled(task)
         await self.usage.write()
@@ -365,6 +389,8 @@ class Service:
             while not _is_cancelled():
                 try:
                     await self.jobs.enqueue_embedding_of_all()
+                    if _is_cancelled():  # and the connection pool, which waits by asyncio.wait_for, hid it
+                        break
                     await self.queue.run_worker_async(
                         concurrency=self.settings.worker_concurrency,
                         install_signal_handlers=False,

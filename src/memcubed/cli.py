@@ -25,7 +25,7 @@ from memcubed.projects.service import ProjectService
 from memcubed.recall.large import LargeCubes
 from memcubed.settings import Settings, load_settings
 from memcubed.store.migrate import migrate as migrate_database
-from memcubed.store.session import Database
+from memcubed.store.session import UNAVAILABLE_ERRORS, Database
 from memcubed.welcome import welcome
 
 DEFAULT_PROJECT: Final = "default"
@@ -325,4 +325,7 @@ def main() -> None:
         app()
     except MemcubedError as error:
         typer.echo(f"memcubed: {error.message}", err=True)
+        sys.exit(1)
+    except UNAVAILABLE_ERRORS as error:  # it went away after it had been looked at
+        typer.echo(f"memcubed: The database does not answer: {str(error).splitlines()[0]}", err=True)
         sys.exit(1)
