@@ -26,6 +26,10 @@ CHANGES = [
     ("我每天早上喝咖啡。", "其实我不喝咖啡了。", "每天早上喝咖啡"),
     ("办公类软件的采购上限是800元。", "办公类软件的采购上限从800元调整为600元。", "采购上限是800元"),
     ("我住在杭州。", "我上个月从杭州搬到了成都。", "我住在杭州"),
+    ("I drink two espressos a day.", "I no longer drink espresso, I switched to tea.", "two espressos"),
+    ("My flight is on May 3rd.", "My flight was rescheduled from May 3rd to May 5th.", "is on May 3rd"),
+    ("我每天早上喝一杯美式咖啡才能清醒。", "其实我现在不喝咖啡了，医生说我胃不好。", "每天早上喝一杯"),
+    ("评审会议在周二。", "评审会议从周二改到周四了，地点不变。", "会议在周二"),
 ]
 
 
@@ -49,12 +53,43 @@ async def test_what_changed_gives_way(client: Client, before: str, said: str, ou
         ("我喜欢喝咖啡。", "今天不喝咖啡。"),
         ("我妈妈每天喝咖啡。", "其实我不喝咖啡了。"),
         ("The museums of Paris are great.", "I moved from Paris to Berlin."),
+        ("The dentist is on Monday.", "My meeting was moved from Monday to Tuesday."),
+        ("我喝咖啡的时候认识了现在的女朋友小雨。", "其实我不喝咖啡了，胃不好。"),
     ],
 )
 async def test_what_was_not_changed_stays(client: Client, before: str, said: str) -> None:
     await say(client, before)
     await say(client, said)
     assert before.rstrip("。.") in await facts(client)
+
+
+async def test_what_else_the_outdated_said_is_kept(client: Client) -> None:
+    await say(client, "My flight to Chicago is on May 3rd at 7am.")
+    await say(client, "My flight was rescheduled from May 3rd to May 5th.")
+    (only,) = (await client.post("/get/memory", {"user_id": "u", "size": 50}))["memory_detail_list"]
+    assert "rescheduled from May 3rd to May 5th" in only["memory_value"]
+    assert "Chicago" in only["memory_value"].partition("(before that: ")[2]
+
+
+async def test_several_changes_are_counted_together(client: Client) -> None:
+    await say(client, "I live in Paris.", "I drink coffee every morning.")
+    said = [{"role": "user", "content": text} for text in ("I moved from Paris to Rome.", "I no longer drink coffee.")]
+    done = await client.finished((await client.add(*said))["task_id"])
+    assert done["reason"] == "Memories corrected: 2 superseded."
+
+
+async def test_said_again_it_is_known(client: Client) -> None:
+    change = "My flight was rescheduled from May 3rd to May 5th."
+    await say(client, "My flight to Chicago is on May 3rd at 7am.", change, change)
+    assert (await facts(client)).count("rescheduled") == 1
+
+
+async def test_what_found_the_outdated_finds_what_took_its_place(client: Client) -> None:
+    await say(client, "I live on Hawthorne Boulevard, ten minutes from the shop.")
+    await say(client, "We moved from Hawthorne Boulevard to Alberta Street.")
+    query = {"user_id": "u", "query": "Where do I live?", "arms": ["words"], "relativity": 0}
+    found = await client.post("/search/memory", query)
+    assert "Alberta Street" in str(found["memory_detail_list"])
 
 
 async def test_others_of_a_group_keep_theirs(client: Client) -> None:

@@ -25,6 +25,8 @@ _LEAST_SHARED: Final = 0.8
 _MOST_MORE: Final = 0.6
 _MOST_MORE_UNSAID: Final = 0.34
 _MOST_MORE_OF_ENDED: Final = 0.75
+_MOST_BETWEEN: Final = 2
+_MOST_BETWEEN_ZH: Final = 6
 
 _FRAME: Final = re.compile(
     r"^(?P<head>[^“\"]{0,80}(?:说|要求|更正|said|asked|corrected)(?:：|:)?\s*[“\"])(?P<body>.*?)(?P<tail>[”\"][^”\"]*)$",
@@ -35,6 +37,10 @@ _FRAME_TEXT: Final = """
 """
 _FRAME_WORDS: Final = frozenset(_FRAME_TEXT.split())
 _HAN_RUN: Final = re.compile(r"[㐀-䶿一-鿿豈-﫿]+")
+_CHANGING: Final = re.compile(
+    r"(?:调整|提高|降低|改|变|搬|换|涨|降|调|转|升|推迟|提前)(?:成|为|到|至)?"
+    r"|(?:mov|reloc|chang|switch|migrat|rais|lower|increas|reduc|reschedul|postpon|shift|updat|renam)[a-z]*"
+)
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _NUMBER_WITH_UNIT: Final = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s?([%％]|[A-Za-z]{1,4}\b|[㐀-䶿一-鿿]?)")
 _NEGATED: Final = re.compile(
@@ -139,7 +145,8 @@ def _denies(correction: Correction, sentence: str, key: str) -> _Verdict:
 
 def _topic(correction: Correction) -> list[str]:
     values = {*terms(correction.new), *terms(correction.old)}
-    return [word for word in terms(correction.statement) if word not in values and not _NUMBER.fullmatch(word)]
+    said = [word for word in terms(correction.statement) if word not in values and not _NUMBER.fullmatch(word)]
+    return [word for word in said if not _CHANGING.fullmatch(word)] or said
 
 
 def _is_about(topic: Sequence[str], sentence: str, key: str, old: str, *, most_more: float) -> bool:
@@ -169,11 +176,26 @@ def _tells(correction: Correction, sentence: str) -> bool:
     if _NEGATION.search(plain):
         return False
     wanted, said = terms(correction.old), terms(sentence)
-    in_a_row = any(said[at : at + len(wanted)] == wanted for at in range(len(said)))
-    if not wanted or not (in_a_row or (has_han(correction.old) and _plain(correction.old) in plain)):
+    place = _apart(_plain(correction.old)).search(plain) if has_han(correction.old) else None
+    if not wanted or (place is None and not _stand_together(wanted, said)):
         return False
-    more = [word for word in said if not any(word in one or one in word for one in wanted)]
+    besides = said if place is None else terms(f"{plain[: place.start()]}，{plain[place.end() :]}")
+    more = [word for word in besides if not any(word in one or one in word for one in wanted)]
     return len(more) <= _MOST_MORE_OF_ENDED * len(said)
+
+
+def _apart(phrase: str) -> re.Pattern[str]:
+    """A Chinese verb and its object, with how much of it between them: 喝一杯美式咖啡 for 喝咖啡."""
+    return re.compile(rf"{re.escape(phrase[0])}[^，。；：！？“”]{{0,{_MOST_BETWEEN_ZH}}}?{re.escape(phrase[1:])}")
+
+
+def _stand_together(wanted: Sequence[str], said: Sequence[str]) -> bool:
+    """Whether words stand in this order with little between them: drink coffee in "drink two cups of coffee"."""
+    for at in (place for place, word in enumerate(said) if word == wanted[0]):
+        rest = iter(said[at : at + len(wanted) + _MOST_BETWEEN])
+        if all(word in rest for word in wanted):
+            return True
+    return False
 
 
 def _has_another_number(correction: Correction, sentence: str) -> bool:

@@ -51,6 +51,8 @@ class Correction:
     @property
     def probe(self) -> str:
         """A word that every memory that says `old` has in it."""
+        if self.ends and has_han(self.old):
+            return self.old[1:]  # the object: its verb may stand apart from it
         return max(self.old.split(), key=len, default="")
 
 
@@ -72,7 +74,8 @@ def find_change(text: str) -> Correction | None:
     for sentence in sentences(printable(text)[:_MOST_CONVERSATION]):
         bare = without_lead(sentence)
         is_announced = bare != " ".join(sentence.split())
-        chinese, english = (_CHINESE, _ENGLISH) if is_announced else (_CHANGES_ZH, _CHANGES_EN)
+        chinese = (*_CHINESE, *_CHANGES_ZH) if is_announced else _CHANGES_ZH
+        english = (*_ENGLISH, *_CHANGES_EN) if is_announced else _CHANGES_EN
         found = _in_sentence(bare, chinese, english)
         if found is not None and found.old:
             return found
@@ -215,13 +218,11 @@ _FROM_TO_ZH: Final = (
     ),
     _from_to,
 )
-_ENDED_ZH: Final = (
-    re.compile(
-        r"^[^，。；]*?(?:(?:已经|早就|现在)?不(?!再|会|想|知|要|能|用|好|行)(?P<old>[^，。；]{2,20}?)了"
-        r"|(?:已经|现在)?不再(?P<more>[^，。；]{2,20}?)了?)[。！!]*$"
-    ),
-    _ended,
+_ENDING_ZH: Final = (
+    r"^[^，。；]*?(?:(?:已经|早就|现在)?不(?!再|会|想|知|要|能|用|好|行)(?P<old>[^，。；]{2,20}?)了"
+    r"|(?:已经|现在)?不再(?P<more>[^，。；]{2,20}?)了?)"
 )
+_ENDED_ZH: Final = (re.compile(_ENDING_ZH + r"[。！!]*$"), _ended)
 _FROM_TO_EN: Final = (
     re.compile(
         rf"^(?P<about>.*?\b(?:{_EN_MOVED}))\s+from\s+{_EN_OLD}\s+(?P<verb>to)\s+(?P<new>[^,;?]+)$", re.IGNORECASE
@@ -236,16 +237,21 @@ _SAID_BUT_EN: Final = (
     ),
     _said_but,
 )
-_ENDED_EN: Final = (
-    re.compile(
-        r"^.*?\b(?:(?:don['’]t|doesn['’]t|do not|does not)\s+(?P<old>[^,;.?]{3,60}?)\s+any ?more"
-        r"|no longer\s+(?P<more>[^,;.?]{3,60}?)|(?:stopped|quit|gave up)\s+(?P<most>[a-z]+ing\b[^,;.?]{0,60}?))[.!]*$",
-        re.IGNORECASE,
-    ),
-    _ended,
+_ENDING_EN: Final = (
+    r"^.*?\b(?:(?:don['’]t|doesn['’]t|do not|does not)\s+(?P<old>[^,;.?]{3,60}?)\s+any ?more"
+    r"|no longer\s+(?P<more>[^,;.?]{3,60}?)|(?:stopped|quit|gave up)\s+(?P<most>[a-z]+ing\b[^,;.?]{0,60}?))"
 )
-_CHANGES_ZH: Final[_Rules] = (_FROM_TO_ZH, _ENDED_ZH)
-_CHANGES_EN: Final[_Rules] = (_SAID_BUT_EN, _FROM_TO_EN, _ENDED_EN)
+_ENDED_EN: Final = (re.compile(_ENDING_EN + r"[.!]*$", re.IGNORECASE), _ended)
+# In conversation a reason follows, or what came in its place: 我不喝咖啡了，改喝红茶.
+_CHANGES_ZH: Final[_Rules] = (
+    (re.compile(_FROM_TO_ZH[0].pattern.removesuffix("[。！!]*$") + r"(?=[，；。！!]|$)"), _from_to),
+    (re.compile(_ENDING_ZH + r"(?=[，；。！!]|$)"), _ended),
+)
+_CHANGES_EN: Final[_Rules] = (
+    _SAID_BUT_EN,
+    (re.compile(_FROM_TO_EN[0].pattern.removesuffix("$") + r"(?=[,;]|$)", re.IGNORECASE), _from_to),
+    (re.compile(_ENDING_EN + r"(?=[,;.!]|$| (?:and|but|because|since|so)\b)", re.IGNORECASE), _ended),
+)
 _CHINESE: Final[_Rules] = (
     (
         re.compile(

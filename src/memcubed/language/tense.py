@@ -9,8 +9,16 @@ _EN_STATES: Final = (
     r"|worried|bored|scared|stressed|married|required"
 )
 _EN_PAST: Final = re.compile(
-    r"\b(?:was|were|went|had|did|got|came|saw|took|met|made|found|left|bought|told|gave|said|ran|won|lost|ate"
+    r"\b(?:was|were|went|had|did|since|(?<!['’]ve )(?<!['’]s )(?<!have )(?<!has )got|came"
+    r"|saw|took|met|made|found|left|bought|told|gave|said|ran|won|lost|ate"
     rf"|began|spent|been|(?!{_EN_STATES})[a-z]{{2,}}ed)\b",
+    re.IGNORECASE,
+)
+# Nor do verbs of which the date is what was arranged: "was rescheduled from the 3rd to the 5th".
+_EN_ARRANGED: Final = re.compile(
+    r"\b(?:(?:was|were|is|are|has|have|had|been|be|got|gets)\s+)*"
+    r"(?:(?:re)?scheduled|postponed|rebooked|booked|(?:pushed|moved|put) (?:back|up|forward|off)"
+    r"|(?:was|were|been|got) (?:moved|changed|shifted|pushed))\b",
     re.IGNORECASE,
 )
 _EN_FUTURE: Final = re.compile(
@@ -20,10 +28,10 @@ _EN_FUTURE: Final = re.compile(
     r"|['’]ll\b|\b(?:I'm|we're|he's|she's|they're|I am|we are)\s\w+ing\b",
     re.IGNORECASE,
 )
-# 了 and 过 only where they end an action: not 别忘了, 太忙了, 不去了, 就放假了, 过敏, 过来, 不过.
+# 了 and 过 only where they end an action: not 别忘了, 太忙了, 不去了, 就放假了, 改到五号了, 过敏, 过来, 不过.
 _ZH_NO_PAST: Final = re.compile(
     r"[别没]?忘了|[约说]好?了|^对了|[算为除罢极]了|太[^，了]{1,6}了|不[^，了]{1,4}了|就[^，了]{1,6}了$|[快该]了"
-    r"|(?<![不重主需只])要[^，了]{0,8}了|了[解不]"
+    r"|(?<![不重主需只])要[^，了]{0,8}了|了[解不]|(?:改|调|推迟|提前|延|挪|换|定|订|排)[期整]?[到至成为在于][^，。了]{0,14}了"
     r"|[不超难通经透]过|过[敏来去年生节期程度夜冬夏]"
 )
 _ZH_PAST: Final = re.compile(r"[了过]|刚|曾|已经|当时|以来")
@@ -36,7 +44,7 @@ _ZH_FUTURE: Final = re.compile(
 
 def english_tense(words: str) -> tuple[bool, bool]:
     """Return whether English words speak of the past only, and of the future only."""
-    past, future = bool(_EN_PAST.search(words)), bool(_EN_FUTURE.search(words))
+    past, future = bool(_EN_PAST.search(_EN_ARRANGED.sub(" ", words))), bool(_EN_FUTURE.search(words))
     return past and not future, future and not past
 
 

@@ -17,12 +17,14 @@ from memcubed.providers.embeddings import Vector
 class Outdated:
     """A memory that says what does not hold. `remainder` is what else it says, and `vector` the one of that.
 
-    Without a remainder the memory is archived; else it goes on with the remainder alone.
+    Without a remainder the memory is archived; else it goes on with the remainder alone. `index_text` is by what the
+    indexes found it, where that is known.
     """
 
     memory: StoredMemory
     remainder: str | None = None
     vector: Vector | None = None
+    index_text: str = ""
 
     def change(self, successor: UUID) -> Rewrite:
         """What becomes of it."""
@@ -48,6 +50,10 @@ class Succession:
     added: Counter[MemoryKind]
     archived: int
     shortened: int
+
+    def __add__(self, other: "Succession") -> "Succession":
+        """Both together."""
+        return Succession(self.added + other.added, self.archived + other.archived, self.shortened + other.shortened)
 
     @property
     def note(self) -> str | None:
@@ -96,4 +102,4 @@ async def succeed(
 
 def mark_of(new: NewMemory) -> str:
     """What tells whether a cube holds a memory already."""
-    return fingerprint(new.kind, new.value)
+    return fingerprint(new.kind, new.identity or new.value)

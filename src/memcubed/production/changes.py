@@ -1,35 +1,51 @@
 """What a user says in passing of memories that no longer hold: they give way to what was just said."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
-from memcubed.feedback.contradiction import find_contradiction
+from memcubed.feedback.contradiction import find_contradiction, terms
 from memcubed.feedback.correction import Correction, find_change
-from memcubed.memories.model import MemoryLayer, NewMemory, StoredMemory
+from memcubed.language.detect import has_han
+from memcubed.language.sentences import clip
+from memcubed.memories.model import MemoryKind, MemoryLayer, NewMemory, StoredMemory
 from memcubed.memories.rewriting import index_text
 from memcubed.memories.service import MemoryService
 from memcubed.memories.succession import Outdated
 from memcubed.messages.model import Role, Turn
+from memcubed.production.model import STATED_KINDS
 from memcubed.production.shares import Share
+from memcubed.providers.embeddings import Vector
 from memcubed.store.session import Database
 
 _CARRYING: Final = 200
 _MOST: Final = 3
+_MOST_WORDS: Final = 300
+_MOST_QUOTED: Final = (120, 300)  # characters of Chinese, of English
+_LEAST_MORE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A memory about to be stored, and those that it makes outdated."""
+    """A memory about to be stored, and those that it makes outdated. `extracted` is the memory without them."""
 
+    extracted: NewMemory
     new: NewMemory
     outdated: tuple[Outdated, ...]
 
     @property
-    def remainders(self) -> list[str]:
-        """The texts of memories that go on with a part of what they said."""
-        return [index_text(one.memory.key, one.remainder) for one in self.outdated if one.remainder is not None]
+    def texts(self) -> list[str]:
+        """What is to be embedded: the memory, and the remainders of those that go on with a part of what they said."""
+        remainders = [index_text(one.memory.key, one.remainder) for one in self.outdated if one.remainder is not None]
+        return [self.new.index_text, *remainders]
+
+    def embedded(self, vectors: Iterator[Vector | None]) -> "Change":
+        """The change with a vector for each of its texts; one that could not be made leaves the extracted memory's."""
+        vector = next(vectors)
+        new = self.new if vector is None else replace(self.new, vector=vector)
+        outdated = (one if one.remainder is None else replace(one, vector=next(vectors)) for one in self.outdated)
+        return replace(self, new=new, outdated=tuple(outdated))
 
 
 class ChangeFinder:
@@ -48,10 +64,10 @@ class ChangeFinder:
             memory = next((one for one in new if turn.message_id in one.source_ids), None)
             if correction is None or memory is None:
                 continue
-            outdated = [one for one in await self._outdated(share, turn, correction) if one.memory.id not in taken]
-            if outdated:
-                taken.update(one.memory.id for one in outdated)
-                changes.append(Change(memory, tuple(outdated[:_MOST])))
+            found = [one for one in await self._outdated(share, turn, correction) if one.memory.id not in taken][:_MOST]
+            if found:
+                taken.update(one.memory.id for one in found)
+                changes.append(Change(memory, _successor(memory, found, ended=correction.ends), tuple(found)))
         return changes
 
     async def _outdated(self, share: Share, turn: Turn, correction: Correction) -> list[Outdated]:
@@ -60,15 +76,37 @@ class ChangeFinder:
                 connection, share.project_id, share.cube_id, correction.probe, _CARRYING
             )
         found = []
-        for memory, _ in carrying:
+        for memory, text in carrying:
             if _may_give_way(memory, turn):
                 contradiction = find_contradiction(correction, memory.key, memory.value)
                 if contradiction is not None and contradiction.is_sure:
-                    found.append(Outdated(memory, contradiction.remainder))
+                    found.append(Outdated(memory, contradiction.remainder, index_text=text))
         return found
 
 
 def _may_give_way(memory: StoredMemory, turn: Turn) -> bool:
     """Whether a settled memory of the same speaker was told before the turn."""
     is_settled = memory.layer is not MemoryLayer.WORKING
-    return is_settled and memory.speaker == turn.speaker and memory.told_at <= turn.chat_time
+    is_stated = memory.kind in STATED_KINDS or memory.kind is MemoryKind.EVENT
+    return is_settled and is_stated and memory.speaker == turn.speaker and memory.told_at <= turn.chat_time
+
+
+def _successor(memory: NewMemory, outdated: Sequence[Outdated], *, ended: bool) -> NewMemory:
+    """The memory as it is found by what found the outdated ones, and with what else they said.
+
+    "We moved from Elm Street to Oak Street" answers where one lives, and says nothing of living; nor does "my flight
+    is now on the 5th" say where it goes. Of what came to an end only that is kept.
+    """
+    chinese = has_han(memory.value)
+    words = [clip(one.index_text, _MOST_WORDS) for one in outdated]
+    known = set(terms(memory.index_text))
+    telling = [
+        clip(one.memory.value, _MOST_QUOTED[0 if chinese else 1])
+        for one in outdated
+        if not ended and one.remainder is None and len(set(terms(one.index_text)) - known) >= _LEAST_MORE
+    ]
+    found_by = replace(memory, index_text="\n".join((memory.index_text, *words)))
+    if not telling:
+        return found_by
+    before = f"（此前：{'；'.join(telling)}）" if chinese else f" (before that: {'; '.join(telling)})"
+    return replace(found_by, value=memory.value + before, identity=memory.identity or memory.value)

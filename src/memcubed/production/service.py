@@ -13,6 +13,7 @@ from memcubed.errors import ProviderError
 from memcubed.memories.model import KnownMemory, MemoryKind, MemoryLayer, NewMemory, least_trusted
 from memcubed.memories.rewriting import index_text
 from memcubed.memories.service import MemoryService
+from memcubed.memories.succession import Succession
 from memcubed.messages.model import Turn
 from memcubed.production.attachments.service import AttachmentService
 from memcubed.production.changes import Change, ChangeFinder
@@ -49,7 +50,7 @@ class _Outcome:
     @property
     def unchanged(self) -> list[NewMemory]:
         """What is new and makes nothing outdated."""
-        changing = [change.new for change in self.changes]
+        changing = [change.extracted for change in self.changes]
         return [memory for memory in self.new if not any(memory is one for one in changing)]
 
 
@@ -151,16 +152,8 @@ class ProductionService:
         return [replace(piece, vector=vector) for piece, vector in zip(pieces, vectors, strict=True)], are_embedded
 
     async def _embed_changes(self, changes: Sequence[Change]) -> list[Change]:
-        vectors = iter((await self._vectors([text for change in changes for text in change.remainders]))[0])
-        return [
-            replace(
-                change,
-                outdated=tuple(
-                    one if one.remainder is None else replace(one, vector=next(vectors)) for one in change.outdated
-                ),
-            )
-            for change in changes
-        ]
+        vectors = iter((await self._vectors([text for change in changes for text in change.texts]))[0])
+        return [change.embedded(vectors) for change in changes]
 
     async def _vectors(self, texts: Sequence[str]) -> tuple[Sequence[Vector | None], bool]:
         try:
@@ -174,10 +167,10 @@ class ProductionService:
         async with self._database.transaction(project_id) as connection:
             if not await self._shares.lock(connection, share):
                 return  # another run of this job was faster, or the owner was deleted
-            added = Counter[MemoryKind]()
             notes = list(outcome.notes)
+            corrected = Succession(Counter(), 0, 0)
             for change in outcome.changes:
-                done = await self._memories.supersede(
+                corrected += await self._memories.supersede(
                     connection,
                     project_id,
                     cube_id,
@@ -187,9 +180,8 @@ class ProductionService:
                     extractor=self._extractor.name,
                     reason=f"changed by what the user said (task {share.task_id})",
                 )
-                added += done.added
-                notes += [done.note] if done.note is not None else []
-            added += await self._memories.settle(
+            notes += [corrected.note] if corrected.note is not None else []
+            added = corrected.added + await self._memories.settle(
                 connection, project_id, cube_id, outcome.unchanged, share.provenance, extractor=self._extractor.name
             )
             filled = await self._profiles.apply(connection, project_id, cube_id, outcome.fillings, share.task_id)

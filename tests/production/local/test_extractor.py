@@ -226,6 +226,34 @@ async def test_an_elliptic_answer_carries_what_it_answers(said: tuple[str, ...],
     assert ("before that" in fact.value or "此前" in fact.value) == bool(context)
 
 
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        (
+            ("我的猫叫年糕，今年三岁了，可爱得很，天天睡在我枕头边上。", "好可爱。", "不对，是四岁，我记错了。"),
+            "用户在2024-06-12说：“不对，是四岁，我记错了。”（此前用户说“我的猫叫年糕，今年三岁了，可爱得很，天天睡在我枕头边上。”）",
+        ),
+        (
+            ("The rent is $1800 a month and it includes heating.", "Good deal.", "Oops, I meant $1900."),
+            (
+                'On 2024-06-12 the user said: "Oops, I meant $1900." '
+                '(before that, the user: "The rent is $1800 a month and it includes heating.")'
+            ),
+        ),
+    ],
+)
+async def test_a_slip_is_told_with_its_correction_only(said: tuple[str, ...], value: str) -> None:
+    assert [fact.value for fact in of(await extract(talk(*said)), MemoryKind.FACT)] == [value]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [("I live in Rome.", "Nice.", "Sorry I'm late today, I lost my keys."), ("我住罗马。", "好的。", "我没做错什么。")],
+)
+async def test_what_corrects_nothing_stands_alone(said: tuple[str, ...]) -> None:
+    assert len(of(await extract(talk(*said)), MemoryKind.FACT)) == 2
+
+
 async def test_a_longer_statement_stays_a_fact_of_its_own() -> None:
     said = (
         "My cat Ada was thirteen last week and she still hunts.",

@@ -6,7 +6,15 @@ from uuid import UUID
 from memcubed.memories.model import MemoryKind
 from memcubed.messages.model import Role
 from memcubed.production.local.exchanges import Conversation, Place, read
-from memcubed.production.local.facts import Taken, group_facts, is_brief, reply_facts, taken_of, user_facts
+from memcubed.production.local.facts import (
+    Taken,
+    corrects_itself,
+    group_facts,
+    is_brief,
+    reply_facts,
+    taken_of,
+    user_facts,
+)
 from memcubed.production.local.preferences import implied_preference, stated_preferences
 from memcubed.production.model import Draft, Extraction, ExtractionRequest
 
@@ -64,16 +72,18 @@ def _drafts(place: Place, conversation: Conversation, vocabulary: tuple[str, ...
 
 
 def _without_quoted(drafts: list[Draft], fresh: list[Place]) -> list[Draft]:
-    """Leave out the fact of a user's turn that another fact quotes whole, such as the question before a choice.
+    """Leave out the fact of a user's turn that another fact quotes whole: a question before a choice, a slip corrected.
 
     A longer statement stays a fact of its own: what follows it may be no more than a word.
     """
     joined = [draft for draft in drafts if draft.kind is MemoryKind.FACT and len(draft.source_ids) > 1]
+    correcting = {place.turn.message_id for place in fresh if corrects_itself(place)}
+    corrected = {id_ for draft in joined if correcting.intersection(draft.source_ids) for id_ in draft.source_ids}
     quoted = {
         place.turn.message_id
         for place in fresh
         if place.turn.role is Role.USER
-        and (is_brief(place) or "?" in place.text or "？" in place.text)
+        and (place.turn.message_id in corrected or is_brief(place) or "?" in place.text or "？" in place.text)
         and any(place.turn.message_id in d.source_ids and " ".join(place.dated.split()) in d.value for d in joined)
     }
     return [

@@ -13,6 +13,7 @@ from typing import Final
 from memcubed.language.dates import find_moment
 from memcubed.language.sentences import clip, list_mark, pieces, sentences
 from memcubed.language.tags import keywords, match_vocabulary
+from memcubed.language.words import tokens
 from memcubed.memories.model import MemoryKind
 from memcubed.messages.model import Role
 from memcubed.production.local import wording
@@ -48,6 +49,13 @@ _LEANS_EN: Final = re.compile(
     r"^(?:yes|yeah|yep|no|nope|nah|sure)\b|\b(?:that one|this one|those ones|(?:first|second|third|last|middle"
     r"|other) one|the (?:former|latter)"
     r"|neither|both|one of them)\b",
+    re.IGNORECASE,
+)
+_CORRECTS: Final = re.compile(
+    r"^(?:啊|哦|哎|呃|等等|等下)?[，, ]*(?:不对|错了|更正|纠正|应该是)|[说记弄搞打写看]错了"
+    r"|^(?:(?:oh|oops|wait|no|sorry|actually|hold on)[,.!—: ]+)*"
+    r"(?:correction|scratch that|my mistake|I meant|I misspoke)\b"
+    r"|^(?:oops|wait|no|sorry|actually)\b[^?]*[,;—] ?not\b",
     re.IGNORECASE,
 )
 _OWN_ZH: Final = re.compile(r"[我咱]")
@@ -173,6 +181,10 @@ def _background(place: Place, conversation: Conversation) -> tuple[str, tuple[Pl
     taken = taken_of(place, conversation)
     if taken:
         return _choice_background(place, taken, topic)
+    if topic and corrects_itself(place) and _goes_on(place, topic):
+        slip = " ".join(topic.dated.split())
+        shown = clip(slip, _TOPIC[0 if topic.chinese else 1])
+        return wording.background(place, shown, None), (topic,) if topic.new and shown == slip else ()
     # A reply far back, or one that only agreed, explains nothing.
     if not reply or reply.index != place.index - 1 or is_small_talk(reply.text):
         return "", ()
@@ -240,6 +252,17 @@ def _leans(place: Place, *, answers: bool) -> bool:
 def is_brief(place: Place) -> bool:
     """Whether a turn has only a few words."""
     return len(place.text) <= _BRIEF[0 if place.chinese else 1]
+
+
+def corrects_itself(place: Place) -> bool:
+    """Whether a turn has little more than a correction of what its speaker just said: 不对，是四岁."""
+    return len(place.text) <= 2 * _BRIEF[0 if place.chinese else 1] and bool(_CORRECTS.search(place.text))
+
+
+def _goes_on(place: Place, topic: Place) -> bool:
+    """Whether a correction just after a turn does not say itself what it is about: 不对，是四岁."""
+    about = set(tokens(place.text)).intersection(tokens(topic.text))
+    return place.index - topic.index <= 2 and len(about) < 2 and not is_small_talk(topic.text)  # noqa: PLR2004
 
 
 def _asked(place: Place) -> str:
