@@ -131,6 +131,12 @@ async def test_a_body_in_pieces(script: Script) -> None:
     data(await script.send("POST", "/search/memory", data=iter([raw[:10], raw[10:]]), headers={}))
 
 
+async def test_a_number_may_be_written_with_a_point(script: Script) -> None:
+    data(
+        await script.send("POST", "/search/memory", data=json.dumps({**SEARCH, "memory_limit_number": 6.0}), headers={})
+    )
+
+
 def refusal(response: requests.Response) -> tuple[int, int, str]:
     body = response.json()
     assert set(body) == {"code", "message", "data"}

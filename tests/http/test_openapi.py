@@ -66,6 +66,13 @@ async def test_every_route_says_what_it_is_for(api: Api) -> None:
             assert operation.get(said), (name, said)
 
 
+async def test_limits_are_told(api: Api) -> None:
+    fields = (await document(api))["components"]["schemas"]["SearchRequest"]["properties"]
+    assert (fields["memory_limit_number"]["minimum"], fields["memory_limit_number"]["maximum"]) == (0, 25)
+    assert (fields["relativity"]["minimum"], fields["relativity"]["maximum"]) == (0, 1)
+    assert fields["user_id"]["anyOf"][0]["maxLength"] == 100
+
+
 async def test_every_body_has_an_example(api: Api) -> None:
     schemas = (await document(api))["components"]["schemas"]
     for name, operation in await operations(api):

@@ -17,10 +17,23 @@ from memcubed.projects.authentication import Authenticate, KeyFirstRoute
 from memcubed.projects.model import Project
 from memcubed.providers.llm import TextDelta
 
+_EVENT: Final = {
+    "type": "object",
+    "required": ["data"],
+    "properties": {
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": ChatEvent.model_json_schema(),
+        }
+    },
+}
+"""An event, in the form that OpenAPI gives to those of a stream."""
+
 _STREAMED: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "The answer; with `stream`, server-sent events whose data are of the form of ChatEvent.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": _EVENT}},
     }
 }
 

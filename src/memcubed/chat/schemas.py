@@ -1,11 +1,11 @@
 """The body and answers of chat."""
 
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 from pydantic.config import JsonDict
 
-from memcubed.contract.request import AppId, ConversationId, Count, Flag, UserId
+from memcubed.contract.request import AppId, ConversationId, Count, Flag, UserId, documented
 from memcubed.errors import InvalidRequestError
 from memcubed.messages.schemas import AddMessageRequest
 from memcubed.recall.schemas import SearchRequest
@@ -22,7 +22,7 @@ _HOTEL: Final[JsonDict] = {
 class ChatRequest(SearchRequest):
     """A message to the model, with what recall is to look for: every field of search/memory works here."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_HOTEL]})
+    model_config = ConfigDict(json_schema_extra={"examples": [_HOTEL, {**_HOTEL, "stream": True}]})
 
     user_id: UserId
     conversation_id: ConversationId
@@ -32,11 +32,11 @@ class ChatRequest(SearchRequest):
     """The model that answers: the configured one, or one of those that the operator allows."""
     stream: Flag = False
     """Answer with server-sent events."""
-    max_tokens: Count = 8192
+    max_tokens: Annotated[Count, documented(minimum=1, maximum=MOST_ANSWER_TOKENS)] = 8192
     """At most 32,000 tokens of answer."""
-    temperature: float = Field(default=0.7, strict=True)
+    temperature: float = Field(default=0.7, strict=True, json_schema_extra={"minimum": 0, "maximum": 2})
     """From 0 to 2."""
-    top_p: float = Field(default=0.95, strict=True)
+    top_p: float = Field(default=0.95, strict=True, json_schema_extra={"exclusiveMinimum": 0, "maximum": 1})
     """Above 0, at most 1."""
     add_message_on_answer: Flag = True
     """Whether the query and the answer become messages of the conversation."""

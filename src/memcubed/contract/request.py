@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from memcubed.errors import (
     ConversationIdTooLongError,
@@ -107,11 +107,28 @@ def _unless_empty(value: Any) -> Any:  # noqa: ANN401 - any JSON value passes th
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _whole(value: object) -> object:
+    """6.0 is an integer in JSON, and some clients have no other numbers."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def documented(**schema: JsonValue) -> Any:  # noqa: ANN401 - as Field itself says
+    """What the OpenAPI document says of a value beside its type.
+
+    Validators check it, with the contract's codes, before Pydantic would with none.
+    """
+    return Field(json_schema_extra=schema)
+
+
+_ID: Final = documented(maxLength=MAX_ID_CHARACTERS, pattern=r"\S")
+
 Flag = Annotated[bool, Field(strict=True)]
-Count = Annotated[int, Field(strict=True)]
-UserId = Annotated[str, BeforeValidator(lambda value: check_id(value, "user_id"))]
-AgentId = Annotated[str, BeforeValidator(lambda value: check_id(value, "agent_id"))]
-AppId = Annotated[str, BeforeValidator(lambda value: check_id(value, "app_id"))]
-ConversationId = Annotated[str, BeforeValidator(_check_conversation_id)]
+Count = Annotated[int, BeforeValidator(_whole), Field(strict=True)]
+UserId = Annotated[str, BeforeValidator(lambda value: check_id(value, "user_id")), _ID]
+AgentId = Annotated[str, BeforeValidator(lambda value: check_id(value, "agent_id")), _ID]
+AppId = Annotated[str, BeforeValidator(lambda value: check_id(value, "app_id")), _ID]
+ConversationId = Annotated[str, BeforeValidator(_check_conversation_id), _ID]
 OptionalConversationId = Annotated[str | None, BeforeValidator(_check_conversation_id), BeforeValidator(_unless_empty)]
-Relativity = Annotated[float, BeforeValidator(_check_relativity)]
+Relativity = Annotated[float, BeforeValidator(_check_relativity), documented(minimum=0, maximum=1)]
+Text = Annotated[str, documented(pattern=r"\S")]
+"""Not empty, and not of spaces alone; the field's own validator says so."""

@@ -2,7 +2,7 @@
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from memcubed.contract.request import AgentId, AppId, Flag, OptionalConversationId, RequestModel, UserId
+from memcubed.contract.request import AgentId, AppId, Flag, OptionalConversationId, RequestModel, Text, UserId
 from memcubed.errors import InvalidRequestError, MissingFieldError
 from memcubed.knowledge.schemas import BaseIds
 
@@ -28,7 +28,7 @@ class AddFeedbackRequest(RequestModel):
     """The agent that took part; its own memories are corrected when there is no user_id."""
     conversation_id: OptionalConversationId = None
     """The conversation that the feedback belongs to; a default one when absent."""
-    feedback_content: str
+    feedback_content: Text
     """What the user says, in words."""
     app_id: AppId | None = None
     feedback_time: str | int | float | None = None

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from memcubed.clock import epoch_milliseconds
-from memcubed.contract.request import Count, RequestModel
+from memcubed.contract.request import Count, RequestModel, Text, documented
 from memcubed.errors import (
     EmptyListError,
     InvalidRequestError,
@@ -82,8 +82,8 @@ def _check_file_ids(value: object) -> object:
     return value
 
 
-BaseId = Annotated[str, BeforeValidator(check_base_id)]
-FileIds = Annotated[list[str], BeforeValidator(_check_file_ids)]
+BaseId = Annotated[str, BeforeValidator(check_base_id), documented(pattern=r"\S")]
+FileIds = Annotated[list[str], BeforeValidator(_check_file_ids), documented(minItems=1, maxItems=MAX_FILE_IDS)]
 BaseIds = Annotated[list[str], BeforeValidator(check_base_ids)]
 """Knowledge bases in other routes' requests, such as `allow_knowledgebase_ids`."""
 
@@ -93,7 +93,7 @@ class CreateBaseRequest(RequestModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"knowledgebase_name": "公司制度"}]})
 
-    knowledgebase_name: str
+    knowledgebase_name: Annotated[Text, documented(maxLength=MAX_NAME_CHARACTERS)]
     knowledgebase_description: str = ""
 
     @field_validator("knowledgebase_name")
@@ -217,8 +217,8 @@ class GetFilesRequest(RequestModel):
     knowledgebase_id: BaseId | None = None
     type: FileType | None = None
     """Only these files of the knowledge base."""
-    page: Count = 1
-    page_size: Count = 10
+    page: Annotated[Count, documented(minimum=1, maximum=_LARGEST_PAGE)] = 1
+    page_size: Annotated[Count, documented(minimum=1, maximum=MAX_PAGE_SIZE)] = 10
 
     @model_validator(mode="before")
     @classmethod

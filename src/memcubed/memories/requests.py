@@ -4,7 +4,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
 
-from memcubed.contract.request import AgentId, Count, Flag, RequestModel, UserId
+from memcubed.contract.request import AgentId, Count, Flag, RequestModel, Text, UserId, documented
 from memcubed.errors import EmptyListError, InvalidRequestError, MissingFieldError
 from memcubed.filters import FilterBody
 from memcubed.memories.model import MemoryKind, MemoryStatus, MemoryView
@@ -47,9 +47,9 @@ class GetMemoryRequest(RequestModel):
 
     user_id: UserId | None = None
     agent_id: AgentId | None = None
-    page: Count = 1
+    page: Annotated[Count, documented(minimum=1, maximum=MAX_PAGE)] = 1
     """From 1."""
-    size: Count = 10
+    size: Annotated[Count, documented(minimum=1, maximum=MAX_SIZE)] = 10
     """At most so many of each kind; 50 at most."""
     include_preference: Flag = True
     include_tool_memory: Flag = True
@@ -109,7 +109,7 @@ class UpdateMemoryRequest(RequestModel):
         }
     )
 
-    memory_id: str
+    memory_id: Text
     content: str | None = None
     title: str | None = None
     """At most 200 characters."""

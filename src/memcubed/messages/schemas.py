@@ -16,6 +16,7 @@ from memcubed.contract.request import (
     RequestModel,
     UserId,
     check_ids,
+    documented,
 )
 from memcubed.errors import (
     EmptyListError,
@@ -151,7 +152,7 @@ class AddMessageRequest(RequestModel):
     """The agent that took part; the owner of the memories when there is no user_id."""
     conversation_id: OptionalConversationId = None
     """The conversation; a default one when absent."""
-    messages: Annotated[list[MessageIn], BeforeValidator(check_messages)]
+    messages: Annotated[list[MessageIn], BeforeValidator(check_messages), documented(minItems=1)]
     app_id: AppId | None = None
     tags: list[str] = Field(default_factory=list)
     """A vocabulary: each memory gets those of these that fit it, beside its own tags."""
@@ -202,7 +203,7 @@ class GetMessageRequest(RequestModel):
 
     user_id: UserId
     conversation_id: ConversationId
-    message_limit_number: Count = 6
+    message_limit_number: Annotated[Count, documented(minimum=1, maximum=MAX_MESSAGES_ANSWERED)] = 6
     """At most 50."""
 
     @field_validator("message_limit_number")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator
 
-from memcubed.contract.request import RequestModel
+from memcubed.contract.request import RequestModel, Text, documented
 from memcubed.errors import EmptyListError, InvalidRequestError, MissingFieldError, UnsupportedTypeError
 from memcubed.memories.model import MemoryKind, MemoryLayer, MemoryView
 from memcubed.messages.schemas import MessageIn, check_messages
@@ -18,7 +18,7 @@ class GetStatusRequest(RequestModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"task_id": "0b42a1f4-6a29-4a3c-9a77-f34d0a3ef6a4"}]})
 
-    task_id: str
+    task_id: Text
 
     @field_validator("task_id")
     @classmethod
@@ -97,7 +97,7 @@ class ExtractMemoryRequest(RequestModel):
         }
     )
 
-    messages: Annotated[list[MessageIn], BeforeValidator(check_messages)]
+    messages: Annotated[list[MessageIn], BeforeValidator(check_messages), documented(minItems=1)]
     """As in add/message, with text only."""
     extraction_types: Annotated[list[ExtractionType] | None, BeforeValidator(_check_types)] = None
     """`memory` (facts), `preference`; absent: both."""

@@ -9,7 +9,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from memcubed.clock import epoch_milliseconds
-from memcubed.contract.request import AgentId, Count, RequestModel, UserId
+from memcubed.contract.request import AgentId, Count, RequestModel, UserId, documented
 from memcubed.errors import EmptyListError, InvalidRequestError, MissingFieldError, NotFoundError
 from memcubed.profiles.model import FieldPath, Leaf, Profile, Template, read_fields, read_path, to_metadata
 from memcubed.store.cubes import CubeKind
@@ -42,7 +42,7 @@ def _check_metadata(value: object) -> object:
     return value
 
 
-TemplateId = Annotated[str, BeforeValidator(_check_template_id)]
+TemplateId = Annotated[str, BeforeValidator(_check_template_id), documented(pattern=r"\S")]
 Metadata = Annotated[dict[str, Any], BeforeValidator(_check_metadata)]
 
 
@@ -107,8 +107,8 @@ class ListTemplatesRequest(RequestModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"page": 1, "size": 10}]})
 
-    page: Count = 1
-    size: Count = 10
+    page: Annotated[Count, documented(minimum=1, maximum=MAX_PAGE)] = 1
+    size: Annotated[Count, documented(minimum=1, maximum=MAX_PAGE_SIZE)] = 10
     """At most 50."""
 
     @model_validator(mode="after")
@@ -151,7 +151,7 @@ class BindRequest(RequestModel):
         json_schema_extra={"examples": [{"bind_list": [{"user_id": "ada", "profile_template_id": _EXAMPLE_ID}]}]}
     )
 
-    bind_list: list[Binding]
+    bind_list: Annotated[list[Binding], documented(minItems=1, maxItems=MAX_BINDINGS)]
     """At most 100."""
 
     @field_validator("bind_list")

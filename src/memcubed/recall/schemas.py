@@ -5,7 +5,17 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.config import JsonDict
 
-from memcubed.contract.request import AgentId, Count, Flag, OptionalConversationId, Relativity, RequestModel, UserId
+from memcubed.contract.request import (
+    AgentId,
+    Count,
+    Flag,
+    OptionalConversationId,
+    Relativity,
+    RequestModel,
+    Text,
+    UserId,
+    documented,
+)
 from memcubed.errors import EmptyListError, InvalidRequestError, MissingFieldError
 from memcubed.filters import FilterBody
 from memcubed.knowledge.schemas import BaseIds
@@ -16,6 +26,8 @@ from memcubed.recall.model import Arm
 
 MAX_LIMIT: Final = 25
 DEFAULT_RELATIVITY: Final = 0.45
+
+RecallLimit = Annotated[Count, documented(minimum=0, maximum=MAX_LIMIT)]
 
 _README_QUERY: Final[JsonDict] = {
     "query": "我国庆想出去玩，帮我推荐个没去过的城市，以及没住过的酒店品牌",
@@ -32,23 +44,23 @@ class SearchRequest(RequestModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_README_QUERY]})
 
-    query: str
+    query: Text
     user_id: UserId | None = None
     agent_id: AgentId | None = None
     conversation_id: OptionalConversationId = None
     """The conversation at hand: its memories are preferred, others are not left out."""
-    memory_limit_number: Count = 9
+    memory_limit_number: RecallLimit = 9
     """At most 25 facts."""
     include_preference: Flag = True
-    preference_limit_number: Count = 9
+    preference_limit_number: RecallLimit = 9
     """At most 25 preferences."""
     relativity: Relativity = DEFAULT_RELATIVITY
     """Leave out what is less relevant than this; 0 turns the threshold off."""
     include_tool_memory: Flag = False
-    tool_memory_limit_number: Count = 6
+    tool_memory_limit_number: RecallLimit = 6
     """At most 25 tool memories."""
     include_skill: Flag = False
-    skill_limit_number: Count = 6
+    skill_limit_number: RecallLimit = 6
     """At most 25 skills."""
     include_memory_view: Annotated[list[MemoryView] | None, BeforeValidator(check_views)] = None
     """Which kinds come back; absent: facts, and those that the include_ fields say."""
@@ -151,12 +163,12 @@ class RerankRequest(RequestModel):
         }
     )
 
-    query: str
-    documents: Annotated[list[str | RerankedDocument], BeforeValidator(_check_documents)]
+    query: Text
+    documents: Annotated[list[str | RerankedDocument], BeforeValidator(_check_documents), documented(minItems=1)]
     """Strings, or objects with `text`."""
     model: str | None = None
     """Accepted for clients that send one; the service's own reranker decides."""
-    top_n: Count | None = None
+    top_n: Annotated[Count, documented(minimum=1)] | None = None
     """Answer with so many of the best only; absent: all."""
 
     @field_validator("query")
