@@ -7,6 +7,7 @@ different ways in different sentences; English is stemmed (Snowball). Tokens hol
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, Protocol
 
 import rjieba
@@ -43,8 +44,6 @@ def tokens(text: str) -> list[str]:
 
     Any string is taken: text beyond `cleaning.MAX_TEXT` characters is left out and a token is at most `MAX_TOKEN` long.
     """
-    # A stemmer keeps the word it works on, so each call has its own.
-    stemmer: _Stemmer = snowballstemmer.stemmer("english")
     found: list[str] = []
     for match in _SCAN.finditer(normalised(text)):
         if match.lastgroup == "han":
@@ -52,7 +51,7 @@ def tokens(text: str) -> list[str]:
         elif match.lastgroup == "number":
             found.append(match.group().replace(",", ""))
         else:
-            found.extend(_latin(match.group(), stemmer))
+            found.extend(_latin(match.group()))
     return [safe for token in found if (safe := _FOREIGN.sub("", token)[:MAX_TOKEN].strip(".-_@"))]
 
 
@@ -72,7 +71,7 @@ def _chinese(run: str) -> Iterator[str]:
             yield pair
 
 
-def _latin(raw: str, stemmer: _Stemmer) -> Iterator[str]:
+def _latin(raw: str) -> Iterator[str]:
     raw = raw.replace("’", "'")
     whole = _ORDINAL.sub(r"\1", _bare(raw.lower()))
     if whole.isdigit():
@@ -82,13 +81,13 @@ def _latin(raw: str, stemmer: _Stemmer) -> Iterator[str]:
     if whole in ENGLISH or (len(parts) <= 1 and not whole):
         return
     if len(parts) == 1 and not _JOINTS.search(whole):
-        yield _stem(whole, stemmer)
+        yield _stem(whole)
         return
     yield whole
     for part in parts:
         word = _bare(part.lower())
         if len(word) > 1 and word not in ENGLISH and word != whole:
-            yield _stem(word, stemmer)
+            yield _stem(word)
 
 
 def _bare(word: str) -> str:
@@ -96,5 +95,16 @@ def _bare(word: str) -> str:
     return _CONTRACTION.sub("", word).strip("'").split("'", 1)[0] if "'" in word else word
 
 
-def _stem(word: str, stemmer: _Stemmer) -> str:
-    return stemmer.stemWord(word) if word.isascii() and word.isalpha() else word
+def _stem(word: str) -> str:
+    if not (word.isascii() and word.isalpha()):
+        return word
+    return _stem_of(word) if len(word) <= MAX_TOKEN else _find_stem(word)
+
+
+def _find_stem(word: str) -> str:
+    # A stemmer keeps the word it works on, so each call has its own.
+    stemmer: _Stemmer = snowballstemmer.stemmer("english")
+    return stemmer.stemWord(word)
+
+
+_stem_of = lru_cache(maxsize=20_000)(_find_stem)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, and_, delete, func, literal, select, update
+from sqlalchemy import Row, and_, delete, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,11 +24,19 @@ from memcubed.memories.model import (
 )
 from memcubed.memories.rewriting import Rewrite
 from memcubed.providers.embeddings import Vector
-from memcubed.store.tables import memories, memory_sources, memory_vectors, memory_versions
+from memcubed.store.tables import memories, memory_vectors, memory_versions
 from memcubed.store.words import to_tsvector
 
 CREATED: Final = "created"
 """The reason of every memory's first version."""
+
+# In one statement, however many there are.
+_ADD_SOURCES: Final = text("""
+    INSERT INTO memory_sources (cube_id, memory_id, message_id, project_id)
+    SELECT :cube_id, memory_id, message_id, :project_id
+    FROM unnest(CAST(:memory_ids AS uuid[]), CAST(:message_ids AS uuid[])) AS source (memory_id, message_id)
+    ON CONFLICT DO NOTHING
+""")
 
 _MANY: Final = 20
 """From so many memories on, cutting them into words takes long enough to be done in a thread."""
@@ -154,9 +162,9 @@ class MemoryRepository:
     async def add_sources(self, sources: Sequence[tuple[UUID, UUID]]) -> None:
         """Link memories to messages; links that exist stay."""
         if sources:
+            memory_ids, message_ids = map(list, zip(*sources, strict=True))
             await self._connection.execute(
-                insert(memory_sources).on_conflict_do_nothing(),
-                [{**self._place, "memory_id": memory, "message_id": message} for memory, message in sources],
+                _ADD_SOURCES, {**self._place, "memory_ids": memory_ids, "message_ids": message_ids}
             )
 
     async def delete(self, memory_ids: Sequence[UUID]) -> None:

@@ -105,7 +105,7 @@ class MessageService:
     async def list_newest(self, project: Project, request: GetMessageRequest) -> GetMessageData:
         """The newest messages of a user's conversation, as they were sent, oldest first."""
         cube = Cube(project.id, CubeKind.USER, request.user_id)
-        async with self._database.transaction(project.id) as connection:
+        async with self._database.look_up(project.id) as connection:
             stored = await MessageRepository(connection, project.id).list_newest(
                 cube.id, request.conversation_id, request.message_limit_number
             )

@@ -47,7 +47,7 @@ class EchoGuard:
             for kind in (CubeKind.USER, CubeKind.AGENT)
         ]
         conversation = share.options.conversation_id
-        async with self._database.transaction(share.project_id) as connection:
+        async with self._database.look_up(share.project_id) as connection:
             found = await self._recalled.list_recalled(
                 connection,
                 share.project_id,

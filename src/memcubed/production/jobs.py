@@ -1,7 +1,7 @@
 """The jobs of production, as the queue runs them: ids only, safe to run twice, with a visible end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -16,8 +16,8 @@ from memcubed.production.embedding import EmbeddingService
 from memcubed.production.shares import ShareService
 from memcubed.production.tasks import Enqueue
 from memcubed.projects.service import ProjectService
-from memcubed.store.queue import STALLED_AFTER_SECONDS, Backoff, FailedTryError
-from memcubed.store.session import UNAVAILABLE_ERRORS, driver_connection
+from memcubed.store.queue import STALLED_AFTER_SECONDS, Backoff, FailedTryError, NewJob, enqueue_jobs
+from memcubed.store.session import UNAVAILABLE_ERRORS
 from memcubed.usage.attribution import EMBEDDING, Work, working
 
 RUN_SHARE: Final = "production.run_share"
@@ -38,16 +38,17 @@ class ProductionQueue:
         self._queue = queue
 
     def enqueue_shares_as(self, name: str) -> Enqueue:
-        """What puts a share's job of this name on the queue.
+        """What puts the jobs of shares, under this name, on the queue.
 
-        On the caller's transaction: the job exists if, and only if, its messages do.
+        On the caller's transaction: they exist if, and only if, their messages do.
         """
 
-        async def enqueue(connection: AsyncConnection, project_id: UUID, cube_id: UUID, task_id: UUID) -> None:
-            job = self._queue.configure_task(
-                name, lock=str(cube_id), connection=await driver_connection(connection), allow_unknown=True
-            )
-            await job.defer_async(project_id=str(project_id), cube_id=str(cube_id), task_id=str(task_id))
+        async def enqueue(
+            connection: AsyncConnection, project_id: UUID, cube_ids: Sequence[UUID], task_id: UUID
+        ) -> None:
+            place = {"project_id": str(project_id), "task_id": str(task_id)}
+            jobs = [NewJob(str(cube_id), {**place, "cube_id": str(cube_id)}) for cube_id in cube_ids]
+            await enqueue_jobs(connection, name, jobs)
 
         return enqueue
 

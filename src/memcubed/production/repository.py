@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -18,6 +18,8 @@ from memcubed.production.attachments.repository import AttachmentRepository
 from memcubed.production.model import ShareSummary
 from memcubed.store.cubes import hold_cube
 from memcubed.store.tables import cubes, messages, task_shares, tasks
+
+_INSERT_TASK: Final = insert(tasks).on_conflict_do_nothing().returning(tasks.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +52,15 @@ class TaskRepository:
     ) -> bool:
         """False when the request repeats an earlier one."""
         result = await self._connection.execute(
-            insert(tasks)
-            .values(
-                id=task_id,
-                project_id=self._project_id,
-                options=dict(options),
-                idempotency_key=idempotency_key,
-                body_hash=body_hash,
-                running_body_hash=body_hash if idempotency_key is None else None,
-            )
-            .on_conflict_do_nothing()
-            .returning(tasks.c.id)
+            _INSERT_TASK,
+            {
+                "id": task_id,
+                "project_id": self._project_id,
+                "options": dict(options),
+                "idempotency_key": idempotency_key,
+                "body_hash": body_hash,
+                "running_body_hash": body_hash if idempotency_key is None else None,
+            },
         )
         return result.one_or_none() is not None
 

@@ -134,7 +134,7 @@ class ProductionService:
         except ProviderError as error:
             log.warning("known_memories_not_shown", reason=error.message)
             return ()
-        async with self._database.transaction(project_id) as connection:
+        async with self._database.look_up(project_id) as connection:
             nearest = await self._memories.list_nearest(connection, project_id, cube_id, vector, KNOWN_MEMORIES)
         # An event or a tool's use does not say that the facts behind it are known.
         return [memory for memory in nearest if memory.kind in STATED_KINDS]

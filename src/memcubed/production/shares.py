@@ -98,12 +98,12 @@ class ShareService:
 
     async def count_failures(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> int:
         """How many tries of a share have failed so far; those cut short by a worker's end do not count."""
-        async with self._database.transaction(project_id) as connection:
+        async with self._database.look_up(project_id) as connection:
             return await TaskRepository(connection, project_id).count_failures(cube_id, task_id)
 
     async def count_waits(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> int:
         """How many tries of a share were put off until later."""
-        async with self._database.transaction(project_id) as connection:
+        async with self._database.look_up(project_id) as connection:
             return await TaskRepository(connection, project_id).count_waits(cube_id, task_id)
 
     async def record_wait(self, project_id: UUID, cube_id: UUID, task_id: UUID, reason: str) -> None:

@@ -22,8 +22,8 @@ _FIRST_POLL_SECONDS: Final = 0.02
 _LAST_POLL_SECONDS: Final = 0.25
 _OPEN_TRIES: Final = 3
 
-Enqueue = Callable[[AsyncConnection, UUID, UUID, UUID], Awaitable[None]]
-"""Puts the job for one share (project, cube, task) on the queue, on the transaction it is given."""
+Enqueue = Callable[[AsyncConnection, UUID, Sequence[UUID], UUID], Awaitable[None]]
+"""Puts the jobs for the shares of a task (project, cubes, task) on the queue, on the transaction it is given."""
 
 
 class TaskKind(StrEnum):
@@ -160,9 +160,9 @@ class TaskService:
     ) -> None:
         """Give a new task its share, and a job, in each of these cubes."""
         repository = TaskRepository(connection, project_id)
-        await repository.insert_shares(task_id, [cube.id for cube in cubes], TaskStatus.RUNNING)
-        for cube in cubes:
-            await self._enqueue[kind](connection, project_id, cube.id, task_id)
+        cube_ids = [cube.id for cube in cubes]
+        await repository.insert_shares(task_id, cube_ids, TaskStatus.RUNNING)
+        await self._enqueue[kind](connection, project_id, cube_ids, task_id)
 
     async def requeue(self, project_id: UUID, task_id: UUID, cube_id: UUID) -> bool:
         """Give a share that is running without a job a new one; False when it ended meanwhile."""
@@ -170,7 +170,7 @@ class TaskService:
             repository = TaskRepository(connection, project_id)
             if await repository.find_share_status(cube_id, task_id, lock=True) != TaskStatus.RUNNING:
                 return False
-            await self._enqueue_share(connection, project_id, cube_id, task_id)
+            await self._enqueue_shares(connection, project_id, [cube_id], task_id)
         return True
 
     async def retry(self, project_id: UUID, task_id: UUID) -> int:
@@ -180,8 +180,8 @@ class TaskService:
             if await repository.find_options(task_id) is None:
                 raise TaskNotFoundError(f"There is no task {task_id}.")
             cube_ids = await repository.reopen_failed(task_id)
-            for cube_id in cube_ids:
-                await self._enqueue_share(connection, project_id, cube_id, task_id)
+            if cube_ids:
+                await self._enqueue_shares(connection, project_id, cube_ids, task_id)
         return len(cube_ids)
 
     async def list_failed(self, project_id: UUID) -> list[UUID]:
@@ -194,14 +194,16 @@ class TaskService:
         async with self._database.transaction(project_id) as connection:
             return await TaskRepository(connection, project_id).list_newest(status, limit)
 
-    async def _enqueue_share(self, connection: AsyncConnection, project_id: UUID, cube_id: UUID, task_id: UUID) -> None:
+    async def _enqueue_shares(
+        self, connection: AsyncConnection, project_id: UUID, cube_ids: Sequence[UUID], task_id: UUID
+    ) -> None:
         stored = await TaskRepository(connection, project_id).find_options(task_id)
         kind = TaskKind.MESSAGES if stored is None else TaskOptions.from_json(stored).task_kind
-        await self._enqueue[kind](connection, project_id, cube_id, task_id)
+        await self._enqueue[kind](connection, project_id, cube_ids, task_id)
 
     async def get(self, project_id: UUID, task_id: UUID) -> Task:
         """How a task stands. Raises TaskNotFoundError."""
-        async with self._database.transaction(project_id) as connection:
+        async with self._database.look_up(project_id) as connection:
             shares = await TaskRepository(connection, project_id).list_shares(task_id)
         if not shares:
             raise TaskNotFoundError(f"There is no task {task_id}.")

@@ -76,7 +76,7 @@ class ProjectService:
 
     async def get_timezone(self, project_id: UUID) -> ZoneInfo:
         """The zone in which a project's times are read; UTC when the project is gone."""
-        async with self._database.transaction(None) as connection:
+        async with self._database.look_up(None) as connection:
             project = await ProjectRepository(connection).find_project_by_id(project_id)
         return ZoneInfo("UTC") if project is None else project.timezone
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from memcubed.clock import Clock
 from memcubed.memories.model import KnownMemory
 from memcubed.recall.recalled_repository import RecalledRepository
-from memcubed.store.session import Database
+from memcubed.store.session import Database, committing
 
 KEPT_FOR: Final = timedelta(days=7)
 """How long a memory counts as recalled in a conversation."""
@@ -93,7 +93,7 @@ class RecalledMemories:
         async with self._turn:
             now = self._clock()
             try:
-                async with self._database.transaction(project_id) as connection:
+                async with self._database.transaction(project_id) as connection, committing(connection):
                     repository = RecalledRepository(connection, project_id)
                     await repository.add(scopes, conversation_id, ids, now=now)
                     for scope in scopes:

@@ -2,10 +2,12 @@
 
 import select
 from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final, LiteralString, Self
 
 import psycopg
 from psycopg.abc import Params, Query, QueryNoTemplate
+from psycopg.pq import PipelineStatus
 from psycopg.rows import TupleRow
 
 _LOOKS: Final = 3  # at what a closed connection may still hold: a last message, and then its end
@@ -69,7 +71,7 @@ class OpeningCursor(psycopg.AsyncCursor[Any]):
         opening = self._take_opening()
         if not opening:
             return await super().execute(query, params, prepare=prepare, binary=binary)
-        async with self.connection.pipeline():
+        async with self._together():
             await self._open(opening)
             await super().execute(query, params, prepare=prepare, binary=binary)
         return self
@@ -80,9 +82,14 @@ class OpeningCursor(psycopg.AsyncCursor[Any]):
         if not opening:
             await super().executemany(query, params_seq, returning=returning)
             return
-        async with self.connection.pipeline():
+        async with self._together():
             await self._open(opening)
             await super().executemany(query, params_seq, returning=returning)
+
+    def _together(self) -> AbstractAsyncContextManager[object]:
+        """A pipeline, or the one that the caller has opened: to end one inside of it would be a round trip."""
+        is_open = self.connection.pgconn.pipeline_status != PipelineStatus.OFF
+        return nullcontext() if is_open else self.connection.pipeline()
 
     def _take_opening(self) -> tuple[Statement, ...]:
         connection = self.connection

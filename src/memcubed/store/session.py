@@ -53,6 +53,8 @@ class Database:
                 "application_name": "memcubed",
             },
         )
+        # Rows that are inserted together go in one statement: for a few of them it is the statements that cost.
+        self._engine.dialect.use_insertmanyvalues_wo_returning = True
 
     @asynccontextmanager
     async def transaction(self, project_id: UUID | None) -> AsyncIterator[AsyncConnection]:
