@@ -1,7 +1,7 @@
 """Deletions in the database.
 
-Whoever writes into a cube holds its row first (`store.cubes.hold_cube`), then its share of a task, then the task. Who
-deletes an owner takes them in the same order, so that neither waits for the other in a circle.
+Whoever writes into a cube holds its row first (`store.cubes.ensure_cubes`), then its share of a task, then the task.
+Who deletes an owner takes them in the same order, so that neither waits for the other in a circle.
 """
 
 from collections.abc import Collection, Mapping

@@ -28,6 +28,7 @@ from memcubed.memories.tool_repository import ToolMemoryRepository
 from memcubed.messages.model import Turn
 from memcubed.providers.embeddings import Embedder, Vector
 from memcubed.store.cubes import Cube
+from memcubed.store.session import pipelined
 
 COARSE_EXTRACTOR = "coarse"
 
@@ -75,17 +76,17 @@ class MemoryService:
                 memory = replace(twin, source_ids=tuple(dict.fromkeys(twin.source_ids + memory.source_ids)))  # noqa: PLW2901
             by_fingerprint[mark] = memory
         held = await repository.find_settled(list(by_fingerprint))
-        await repository.add_sources(
-            [(id_, source) for mark, id_ in held.items() for source in by_fingerprint[mark].source_ids]
-        )
+        again = [(id_, source) for mark, id_ in held.items() for source in by_fingerprint[mark].source_ids]
         added = [memory for mark, memory in by_fingerprint.items() if mark not in held]
         space = self._embedder.space if any(memory.vector is not None for memory in added) else None
-        await repository.add(added, provenance, space=space, extractor=extractor, now=now)
+        async with pipelined(connection):
+            await repository.add_sources(again)
+            await repository.add(added, provenance, space=space, extractor=extractor, now=now)
+            if provenance.task_id is not None:
+                await repository.archive_coarse(provenance.task_id, now)
         if tools:
             history = ToolMemoryRepository(connection, project_id, cube_id)
             added += await self._settle_tools(repository, history, tools, provenance, extractor)
-        if provenance.task_id is not None:
-            await repository.archive_coarse(provenance.task_id, now)
         return Counter(memory.kind for memory in added)
 
     async def supersede(

@@ -16,7 +16,7 @@ from memcubed.messages.model import Role, Turn
 from memcubed.messages.tool_use import tool_fields
 from memcubed.production.attachments.repository import AttachmentRepository
 from memcubed.production.model import ShareSummary
-from memcubed.store.cubes import hold_cube
+from memcubed.store.cubes import Cube, CubeKind
 from memcubed.store.tables import cubes, messages, task_shares, tasks
 
 _INSERT_TASK: Final = insert(tasks).on_conflict_do_nothing().returning(tasks.c.id)
@@ -28,6 +28,14 @@ class EarlierTask:
 
     id: UUID
     body_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunningShare:
+    """A share that is still running: whose cube it is in, and what its task's request asked for."""
+
+    cube: Cube
+    options: Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +128,47 @@ class TaskRepository:
         ).scalar_one_or_none()
         return options
 
-    async def find_share_status(self, cube_id: UUID, task_id: UUID, *, lock: bool = False) -> str | None:
-        """A share's status; with `lock`, nobody else can end the share before this transaction does."""
-        statement = select(task_shares.c.status).where(
-            task_shares.c.project_id == self._project_id,
-            task_shares.c.cube_id == cube_id,
-            task_shares.c.task_id == task_id,
+    async def find_running_share(self, cube_id: UUID, task_id: UUID) -> RunningShare | None:
+        """The share, unless it has ended or its owner was deleted."""
+        row = (
+            await self._connection.execute(
+                select(cubes.c.kind, cubes.c.owner, tasks.c.options)
+                .select_from(task_shares)
+                .join(tasks, tasks.c.id == task_shares.c.task_id)
+                .join(cubes, cubes.c.id == task_shares.c.cube_id)
+                .where(
+                    task_shares.c.project_id == self._project_id,
+                    tasks.c.project_id == self._project_id,
+                    cubes.c.project_id == self._project_id,
+                    task_shares.c.cube_id == cube_id,
+                    task_shares.c.task_id == task_id,
+                    task_shares.c.status == "running",
+                )
+            )
+        ).one_or_none()
+        return None if row is None else RunningShare(Cube(self._project_id, CubeKind(row.kind), row.owner), row.options)
+
+    async def lock_share(self, cube_id: UUID, task_id: UUID) -> str | None:
+        """A share's status; nobody else can end it, or delete its cube, before this transaction ends.
+
+        The cube is locked first, as everywhere: the share is when the rows of both have been found.
+        """
+        held = (
+            select(cubes.c.id)
+            .where(cubes.c.project_id == self._project_id, cubes.c.id == cube_id)
+            .with_for_update(read=True, key_share=True)
+            .cte("held")
         )
-        if lock:
-            await hold_cube(self._connection, self._project_id, cube_id)
-            statement = statement.with_for_update()
+        statement = (
+            select(task_shares.c.status)
+            .join(held, held.c.id == task_shares.c.cube_id)
+            .where(
+                task_shares.c.project_id == self._project_id,
+                task_shares.c.cube_id == cube_id,
+                task_shares.c.task_id == task_id,
+            )
+            .with_for_update(of=task_shares)
+        )
         status: str | None = (await self._connection.execute(statement)).scalar_one_or_none()
         return status
 

@@ -24,7 +24,7 @@ from memcubed.production.shares import Share, ShareService
 from memcubed.profiles.filling import Filling
 from memcubed.profiles.service import ProfileService
 from memcubed.providers.embeddings import Embedder, Vector
-from memcubed.store.session import Database
+from memcubed.store.session import Database, committing
 from memcubed.usage.attribution import PROFILE, purposed
 
 KNOWN_MEMORIES: Final = 10
@@ -193,7 +193,8 @@ class ProductionService:
             if MemoryKind.SKILL in share.options.kinds and not self._extractor.uses_model:
                 notes.append(_NO_SKILLS)
             note = "; ".join(notes) or None
-            await self._shares.complete(connection, share, memories=added, reason=reason, note=note)
+            async with committing(connection):
+                await self._shares.complete(connection, share, memories=added, reason=reason, note=note)
         log.info(
             "share_completed",
             project_id=str(project_id),

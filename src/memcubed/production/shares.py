@@ -14,7 +14,6 @@ from memcubed.production.model import Owner
 from memcubed.production.perspective import identify, named
 from memcubed.production.repository import TaskRepository
 from memcubed.production.tasks import TaskOptions, TaskStatus
-from memcubed.store.cubes import find_cube
 from memcubed.store.session import Database
 
 CONTEXT_TURNS: Final = 6
@@ -56,13 +55,10 @@ class ShareService:
         """The share, unless it has ended or its owner was deleted."""
         async with self._database.transaction(project_id) as connection:
             repository = TaskRepository(connection, project_id)
-            if await repository.find_share_status(cube_id, task_id) != TaskStatus.RUNNING:
+            running = await repository.find_running_share(cube_id, task_id)
+            if running is None:
                 return None
-            stored = await repository.find_options(task_id)
-            cube = await find_cube(connection, project_id, cube_id)
-            if stored is None or cube is None:
-                return None
-            options = TaskOptions.from_json(stored)
+            cube, options = running.cube, TaskOptions.from_json(running.options)
             turns: Sequence[Turn] = await repository.list_turns(cube_id, task_id)
             context: Sequence[Turn] = await repository.list_earlier_turns(
                 cube_id, options.conversation_id, task_id, CONTEXT_TURNS
@@ -74,7 +70,7 @@ class ShareService:
     async def lock(self, connection: AsyncConnection, share: Share) -> bool:
         """Whether the share is still running; if so nobody else can end it before this transaction does."""
         repository = TaskRepository(connection, share.project_id)
-        return await repository.find_share_status(share.cube_id, share.task_id, lock=True) == TaskStatus.RUNNING
+        return await repository.lock_share(share.cube_id, share.task_id) == TaskStatus.RUNNING
 
     async def complete(
         self,
@@ -117,7 +113,7 @@ class ShareService:
         """Note a try that failed; the last one ends the share as failed. Its raw turns stay recallable."""
         async with self._database.transaction(project_id) as connection:
             repository = TaskRepository(connection, project_id)
-            if await repository.find_share_status(cube_id, task_id, lock=True) != TaskStatus.RUNNING:
+            if await repository.lock_share(cube_id, task_id) != TaskStatus.RUNNING:
                 return
             await repository.record_failure(cube_id, task_id, error)
             if is_final:

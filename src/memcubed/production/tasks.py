@@ -168,7 +168,7 @@ class TaskService:
         """Give a share that is running without a job a new one; False when it ended meanwhile."""
         async with self._database.transaction(project_id) as connection:
             repository = TaskRepository(connection, project_id)
-            if await repository.find_share_status(cube_id, task_id, lock=True) != TaskStatus.RUNNING:
+            if await repository.lock_share(cube_id, task_id) != TaskStatus.RUNNING:
                 return False
             await self._enqueue_shares(connection, project_id, [cube_id], task_id)
         return True

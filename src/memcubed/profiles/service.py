@@ -160,9 +160,12 @@ class ProfileService:
 
         No model is called where there is no profile. What the model fails to give is left for a later conversation.
         """
-        async with self._database.transaction(project_id) as connection:
+        async with self._database.look_up(project_id) as connection:
             profiles = await ProfileRepository(connection, project_id).list_profiles(cube_id)
-            owner = await find_owner(connection, project_id, cube_id) if profiles else None
+        if not profiles:
+            return []
+        async with self._database.look_up(project_id) as connection:
+            owner = await find_owner(connection, project_id, cube_id)
         said = own_turns(turns, owner or "")
         fields = [
             OpenField(profile.template_id, path, leaf.text, leaf.description)

@@ -76,16 +76,6 @@ async def find_kind(connection: AsyncConnection, project_id: UUID, cube_id: UUID
     return None if kind is None else CubeKind(kind)
 
 
-async def find_cube(connection: AsyncConnection, project_id: UUID, cube_id: UUID) -> Cube | None:
-    """The cube with this id, unless it was deleted."""
-    row = (
-        await connection.execute(
-            select(cubes.c.kind, cubes.c.owner).where(cubes.c.project_id == project_id, cubes.c.id == cube_id)
-        )
-    ).one_or_none()
-    return None if row is None else Cube(project_id, CubeKind(row.kind), row.owner)
-
-
 def knowledge_cube(project_id: UUID, knowledge_base_id: UUID) -> Cube:
     """The memories of a knowledge base, in the project that it belongs to."""
     return Cube(project_id, CubeKind.KNOWLEDGE_BASE, str(knowledge_base_id))
@@ -94,7 +84,8 @@ def knowledge_cube(project_id: UUID, knowledge_base_id: UUID) -> Cube:
 async def ensure_cubes(connection: AsyncConnection, wanted: Iterable[Cube]) -> None:
     """Make the cubes that do not exist yet; none of them can be deleted before this transaction ends.
 
-    To be called before any other row of these cubes is locked: see `hold_cube`.
+    To be called before any other row of these cubes is locked, or else the deletion of one and the write may wait for
+    one another.
     """
     missing = {cube.id: cube for cube in wanted}
     for _ in range(_ENSURE_TRIES):
@@ -114,12 +105,3 @@ async def _hold_or_make(connection: AsyncConnection, wanted: Mapping[UUID, Cube]
     )
     held = set(done.scalars())
     return {id_: cube for id_, cube in wanted.items() if id_ not in held}
-
-
-async def hold_cube(connection: AsyncConnection, project_id: UUID, cube_id: UUID) -> None:
-    """Keep a cube from being deleted while this transaction writes into it.
-
-    To be called before any row of the cube is locked, or else the deletion and the write may wait for one another.
-    """
-    its_row = select(cubes.c.id).where(cubes.c.project_id == project_id, cubes.c.id == cube_id)
-    await connection.execute(its_row.with_for_update(read=True, key_share=True))

@@ -37,12 +37,12 @@ class AttachmentService:
 
         No database session is held while something is fetched, parsed or described.
         """
-        async with self._database.transaction(project_id) as connection:
-            repository = AttachmentRepository(connection, project_id)
-            files = await repository.list_files(cube_id, task_id)
-            done = await repository.list_readings(task_id) if files else {}
+        async with self._database.look_up(project_id) as connection:
+            files = await AttachmentRepository(connection, project_id).list_files(cube_id, task_id)
         if not files:
             return AttachedMemories()
+        async with self._database.look_up(project_id) as connection:
+            done = await AttachmentRepository(connection, project_id).list_readings(task_id)
         if MemoryKind.FACT not in kinds:
             return AttachedMemories(notes=(_NOT_ASKED_FOR,))
         memories: list[NewMemory] = []
