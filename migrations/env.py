@@ -4,15 +4,15 @@ from alembic import context
 from sqlalchemy import Connection, create_engine
 
 from memcubed.settings import Settings, sqlalchemy_url
+from memcubed.store.migrate import LOCK_TIMEOUT
 from memcubed.store.tables import metadata
-
-LOCK_TIMEOUT = "5s"
 
 
 def run(connection: Connection) -> None:
     """Every migration gives up rather than queue behind, and so block, the service's own transactions."""
     context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True)
-    connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+    lock_timeout = context.config.attributes.get("lock_timeout", LOCK_TIMEOUT)
+    connection.exec_driver_sql(f"SET lock_timeout = '{lock_timeout}'")
     connection.commit()
     with context.begin_transaction():
         context.run_migrations()

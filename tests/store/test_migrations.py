@@ -87,16 +87,6 @@ def test_the_tables_agree_with_the_migrations(database: DatabaseUrls) -> None:
     assert differences == []
 
 
-@pytest.mark.slow
-def test_migrations_do_not_queue_behind_long_transactions(database: DatabaseUrls) -> None:
-    alembic(database, "downgrade", "0002")
-    with psycopg.connect(database.owner) as writer:
-        writer.execute("LOCK TABLE cubes IN ROW EXCLUSIVE MODE")
-        with pytest.raises(ConfigurationError, match="lock timeout"):
-            migrate(database.owner, database.service)
-    migrate(database.owner, database.service)
-
-
 def test_two_at_once_take_turns(empty_database: DatabaseUrls) -> None:
     with ThreadPoolExecutor() as threads:
         done = [threads.submit(migrate, empty_database.owner, empty_database.service) for _ in range(3)]

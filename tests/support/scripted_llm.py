@@ -14,6 +14,7 @@ import hashlib
 import json
 import math
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -262,6 +263,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     scripted: ScriptedServer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as socketserver has it
+        if not isinstance(sys.exception(), ConnectionError):  # a client may be killed while it asks
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

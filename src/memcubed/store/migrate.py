@@ -18,6 +18,9 @@ from sqlalchemy.exc import DBAPIError
 from memcubed.errors import ConfigurationError
 from memcubed.settings import libpq_url, sqlalchemy_url
 
+LOCK_TIMEOUT: Final = "5s"
+"""So long a migration waits for a table; it would queue up, behind it, whatever the service wants of that table."""
+
 _MIGRATION_LOCK: Final = 0x6D656D33  # "mem3", so that two `migrate` commands take turns
 _OLDEST_SERVER: Final = 160000
 _OLDEST_PGVECTOR: Final = (0, 8, 0)
@@ -34,6 +37,12 @@ def migrate(owner_url: str, service_url: str) -> tuple[str | None, str]:
         _grant(owner_url, service_url)
     except (DBAPIError, psycopg.Error, CommandError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(cause, psycopg.errors.LockNotAvailable):
+            raise ConfigurationError(
+                "The schema can't be migrated now: a table is in use by a long transaction, and a migration that "
+                f"waited for it (lock timeout: {LOCK_TIMEOUT}) would hold up the service. What is done is done; run "
+                "`memcubed migrate` again for the rest."
+            ) from error
         raise ConfigurationError(f"The schema can't be migrated: {_first_line(cause)}") from error
     return before, head_revision()
 
@@ -48,6 +57,7 @@ def _upgrade(owner_url: str) -> str | None:
             connection.rollback()
             config = _config()
             config.attributes["connection"] = connection
+            config.attributes["lock_timeout"] = LOCK_TIMEOUT
             command.upgrade(config, "head")
             connection.commit()
     finally:
