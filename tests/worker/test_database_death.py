@@ -108,6 +108,7 @@ async def test_connections_that_break_under_a_running_job_do_not_break_the_job(s
                 await asyncio.sleep(0.15)
             done = await client.finished(task["task_id"])
             assert (done["status"], done["memory_views"]) == ("completed", {"detail_factual": {"added": 1}})
+            assert query(api.urls.owner, "SELECT attempts FROM task_shares") == [(0,)]  # no try of it has failed
             again = await client.add("I own a boat.")
             assert (await client.finished(again["task_id"]))["status"] == "completed"
 

@@ -108,6 +108,9 @@ def register_share_job(
                 await shares.record_wait(project, cube, task, error.message)
                 await jobs.enqueue_embedding(project, cube)
                 raise
+            except UNAVAILABLE_ERRORS as error:  # it says nothing of the share, and is tried again until it answers
+                log.warning("share_cut_short", reason=str(error).splitlines()[0][:300])
+                raise
             except Exception as error:  # the edge of a job: whatever went wrong is counted and shown
                 failures = await shares.count_failures(project, cube, task)
                 is_final = backoff.is_last(error, failures)
@@ -123,7 +126,7 @@ def register_share_job(
 def _told(error: Exception, failures: int, *, is_final: bool) -> str:
     """Log a try that failed; the reason, as the task's owner is told it."""
     reason = error.message if isinstance(error, MemcubedError) else f"internal error ({type(error).__name__})"
-    is_expected = isinstance(error, (MemcubedError, *UNAVAILABLE_ERRORS))
+    is_expected = isinstance(error, MemcubedError)
     log.warning("share_failed", reason=reason, attempt=failures + 1, is_final=is_final, exc_info=not is_expected)
     return reason
 
@@ -138,10 +141,10 @@ def register_embedding_jobs(
     """Teach the queue the jobs that fill in vectors.
 
     When the model fails they enqueue another job rather than raise: the queue can't put a job back while an equal one
-    waits.
+    waits. What the database or the worker's end cuts short is put back all the same, or given up for the equal one.
     """
 
-    @queue.task(name=EMBED_CUBE)
+    @queue.task(name=EMBED_CUBE, retry=backoff)
     async def embed_cube(project_id: str, cube_id: str, failures: int = 0) -> None:
         project, cube = UUID(project_id), UUID(cube_id)
         try:
@@ -154,7 +157,7 @@ def register_embedding_jobs(
                 await jobs.enqueue_embedding(project, cube, wait_seconds=wait, failures=failures + 1)
 
     @queue.periodic(cron="17 * * * *")
-    @queue.task(name=EMBED_ALL, queueing_lock=EMBED_ALL, lock=EMBED_ALL)
+    @queue.task(name=EMBED_ALL, queueing_lock=EMBED_ALL, lock=EMBED_ALL, retry=backoff)
     async def embed_all(timestamp: int | None = None) -> None:  # noqa: ARG001 - the periodic scheduler passes it
         try:
             await embedding.load()

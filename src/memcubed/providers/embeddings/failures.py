@@ -34,9 +34,12 @@ def timeout_error(host: str, timeout: float) -> ProviderError:
     return ProviderError(f"the embeddings endpoint at {host} did not answer within {timeout:g} s")
 
 
-def unusable_answer(host: str, how: str) -> ProviderError:
-    """Build the ProviderError for an answer that stays unusable however often it is asked for."""
-    return ProviderError(f"the embeddings endpoint at {host} answered {how}", retryable=False)
+def unusable_answer(host: str, how: str, *, lasting: bool = False) -> ProviderError:
+    """Build the ProviderError for an answer that can't be used: `lasting` when another one would be the same.
+
+    One that is broken may have been cut off on its way, so it is worth another try.
+    """
+    return ProviderError(f"the embeddings endpoint at {host} answered {how}", retryable=not lasting)
 
 
 def _status_error(error: APIStatusError, host: str, model: str) -> ProviderError:

@@ -147,7 +147,9 @@ class OpenAIEmbedder:
         expected = self._dimensions if self._dimensions is not None else len(entries[0].embedding)
         if lengths != {expected} or expected == 0:
             found = ", ".join(map(str, sorted(lengths)))
-            raise unusable_answer(self._host, f"with vectors of {found} dimensions, not of {expected}")
+            raise unusable_answer(
+                self._host, f"with vectors of {found} dimensions, not of {expected}", lasting=expected != 0
+            )
         rows = np.array([entry.embedding for entry in entries], dtype=np.float64)
         if not (np.abs(rows) < _LARGEST).all():
             raise unusable_answer(self._host, "with vectors of numbers that no model gives")
