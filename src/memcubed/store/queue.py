@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import procrastinate
@@ -72,6 +72,7 @@ def create_queue(url: str) -> procrastinate.App:
         # The pool's pause between tries doubles until this; a long outage is not to be followed by a long wait.
         reconnect_timeout=_CONNECT_SECONDS,
         kwargs={"application_name": "memcubed queue"},
+        configure=_use_autocommit,
     )
     queue = procrastinate.App(
         connector=connector,
@@ -84,6 +85,11 @@ def create_queue(url: str) -> procrastinate.App:
     )
     queue.job_manager = SteadyJobManager(connector)
     return queue
+
+
+async def _use_autocommit(connection: psycopg.AsyncConnection[Any]) -> None:
+    """The queue's statements are transactions of their own: it is spared a BEGIN and a COMMIT around each."""
+    await connection.set_autocommit(True)
 
 
 async def enqueue_jobs(connection: AsyncConnection, name: str, jobs: Sequence[NewJob]) -> None:
