@@ -44,6 +44,12 @@ _FRAME: Final = re.compile(
     re.IGNORECASE,
 )
 _INTRODUCES: Final = re.compile(r"[:：]\s*\**\s*$|^\s*#{1,6}\s|^\s*(?:<[\w:-][^<>]*>|[-=*`~_]{3,}\w*)\s*$")
+# What is left after a paste is often marked as what the user asks: "用户的问题：…", "Question: …".
+_LABEL: Final = re.compile(
+    r"(?:#{1,6}\s*|\**)?(?:(?:当前|现在)?(?:用户|我)?的?(?:问题|提问|输入|消息|请求)"
+    r"|(?:(?:the )?user(?:'s)? |current )?(?:question|query|message|input|request))\**\s*(?:[:：]\**|\n)\s*",
+    re.IGNORECASE,
+)
 _CONCLUDES: Final = re.compile(r"\s*(?:</[\w:-]+>|[-=*`~_]{3,})\s*")
 _ID: Final = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
 _LEFT_OVER: Final = ' \t-–—*•"“”:：;；,，.。|'
@@ -169,7 +175,9 @@ def without_paste(text: str, recalled: RecalledTexts) -> str:
             lines.append(line if kept is None else kept)
             left_out = left_out and not line.strip()
         begin = end + 1
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    left = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    label = _LABEL.match(left)
+    return left if label is None else left[label.end() :]
 
 
 def keep_new(drafts: Sequence[Draft], turns: Sequence[Turn], recalled: RecalledTexts) -> tuple[Draft, ...]:
