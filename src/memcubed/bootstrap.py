@@ -10,7 +10,7 @@ from typing import Final
 
 import psycopg
 import structlog
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from procrastinate.exceptions import ConnectorException
 from prometheus_client import CollectorRegistry
 
@@ -23,15 +23,17 @@ from memcubed.doctor.service import DoctorService
 from memcubed.documents import DocumentParser, ParserLimits
 from memcubed.documents.fetch import Fetcher
 from memcubed.embedded import EmbeddedPostgres
-from memcubed.errors import MemcubedError, ProviderError, ServiceUnavailableError
+from memcubed.errors import ConfigurationError, MemcubedError, ProviderError, ServiceUnavailableError
 from memcubed.feedback.effect import RUN_FEEDBACK, FeedbackEffect
 from memcubed.feedback.llm_reader import LlmReader
 from memcubed.feedback.local_reader import LocalReader
 from memcubed.feedback.routes import feedback_routes
 from memcubed.feedback.service import FeedbackService
-from memcubed.http.app import BASE_PATH, Edge, create_app
+from memcubed.http.app import BASE_PATH, Edge, create_app, create_health_app
 from memcubed.http.health import Running, health_routes
 from memcubed.http.links import PublicBase
+from memcubed.http.readiness import Readiness
+from memcubed.http.server import open_socket, served
 from memcubed.knowledge.jobs import KnowledgeQueue
 from memcubed.knowledge.jobs import register_jobs as register_knowledge_jobs
 from memcubed.knowledge.processing import FileProcessor
@@ -65,7 +67,7 @@ from memcubed.production.model import Extractor
 from memcubed.production.preview import PreviewService
 from memcubed.production.routes import preview_routes, task_routes
 from memcubed.production.service import ProductionService
-from memcubed.production.shares import ShareService
+from memcubed.production.shares import Receipts, ShareService
 from memcubed.production.tasks import TaskKind, TaskService
 from memcubed.production.tools import ToolReader
 from memcubed.profiles.llm_filling import LlmFiller
@@ -79,6 +81,7 @@ from memcubed.projects.input_limit import InputLimit
 from memcubed.projects.limits import Bucket
 from memcubed.projects.refusals import FailedKeys, Refusals
 from memcubed.projects.service import ProjectService
+from memcubed.providers.calls import ProviderCalls, ProviderMetrics, WatchedModel
 from memcubed.providers.configured import (
     DEFAULT_RERANKER,
     create_embedder,
@@ -108,10 +111,13 @@ from memcubed.skills.routes import skill_routes
 from memcubed.skills.service import SkillService
 from memcubed.skills.upload import SkillReader
 from memcubed.skills.uploaded import UploadedSkills
-from memcubed.store.migrate import check, migrate
+from memcubed.store.job_watch import JobWatch
+from memcubed.store.migrate import check, head_revision, migrate
 from memcubed.store.queue import Backoff, create_queue
+from memcubed.store.queue_state import StoreMetrics
 from memcubed.store.session import UNAVAILABLE_ERRORS, Database
 from memcubed.store.slots import DatabaseSlots
+from memcubed.tracing import NoTracing, Tracing
 from memcubed.usage.jobs import attribute_job
 from memcubed.usage.service import UsageService
 
@@ -190,6 +196,19 @@ def create_extractor(settings: Settings, model: LanguageModel | None) -> Extract
     return JoinedExtractor(extractor, [AgentWordsReader(), events, ToolReader(model)])
 
 
+def create_tracing(settings: Settings) -> Tracing:
+    """Where spans go; OpenTelemetry is imported only where it is asked for. Raises ConfigurationError without it."""
+    if settings.otlp_endpoint is None:
+        return NoTracing()
+    try:
+        from memcubed.otel import OtelTracing  # noqa: PLC0415 - an extra, and slow to import
+    except ImportError as error:
+        raise ConfigurationError(
+            "MEMCUBED_OTLP_ENDPOINT is set, but OpenTelemetry is not installed: pip install 'memcubed[otel]'."
+        ) from error
+    return OtelTracing(settings.otlp_endpoint, version=version("memcubed"))
+
+
 def create_parser(settings: Settings) -> DocumentParser:
     """The reader of documents, with the limits that the settings give."""
     return DocumentParser(
@@ -214,11 +233,18 @@ class Service:
         self._preparing: asyncio.Task[None] | None = None
         self.registry = CollectorRegistry()
         self.database = Database(urls.service, pool_size=settings.database_pool_size)
-        self.queue = create_queue(urls.service)
+        self.tracing = create_tracing(settings)
+        self.queue = create_queue(urls.service, self.tracing)
         self.usage = UsageService(self.database, self.registry, utc_now, daily_token_budget=settings.daily_token_budget)
         self.slots = DatabaseSlots(urls.service, settings.llm_total_concurrency, self.registry)
-        self.embedder = create_embedder(settings, self.usage.add_embeddings) if embedder is None else embedder
-        self.model = self.metered(create_model(settings))
+        self._provider_metrics = ProviderMetrics(self.registry)
+        self._calls = {name: self.watched_calls(name) for name in ("llm", "embeddings")}
+        self.embedder = (
+            create_embedder(settings, self.usage.add_embeddings, self._calls["embeddings"])
+            if embedder is None
+            else embedder
+        )
+        self.model = self.metered(create_model(settings), self._calls["llm"])
         self.extractor = create_extractor(settings, self.model)
         self.fetcher = create_fetcher(settings)
         self.documents = create_parser(settings)
@@ -234,7 +260,7 @@ class Service:
         )
         self.memories = MemoryService(self.embedder, utc_now)
         self.calibrations = CalibrationService(self.database, self.embedder)
-        self.jobs = ProductionQueue(self.queue)
+        self.jobs = ProductionQueue(self.queue, self.tracing)
         self.tasks = TaskService(
             self.database,
             {
@@ -246,7 +272,7 @@ class Service:
             self.database, self.projects, self.tasks, self.embedder, self.jobs.enqueue_embedding
         )
         self.recalled = RecalledMemories(self.database, utc_now)
-        shares = ShareService(self.database, utc_now)
+        shares = ShareService(self.database, utc_now, Receipts(self.registry))
         embedding = EmbeddingService(self.database, self.memories, self.embedder)
         filler = LocalFiller() if self.model is None else LlmFiller(self.model)
         self.profiles = ProfileService(self.database, self.memories, filler, self.jobs.enqueue_embedding, utc_now)
@@ -266,7 +292,7 @@ class Service:
             self.extractor,
             self.profiles,
             attachments,
-            guard=EchoGuard(self.database, self.recalled),
+            guard=EchoGuard(self.database, self.recalled, self.registry),
         )
         backoff = Backoff(attempts=settings.task_attempts, first_wait_seconds=settings.task_backoff_seconds)
         register_share_job(self.queue, RUN_SHARE, production.run_share, shares, self.projects, self.jobs, backoff)
@@ -305,9 +331,37 @@ class Service:
         )
         register_skill_jobs(self.queue, self.skill_generator, self.projects)
 
-    def metered(self, model: LanguageModel | None) -> LanguageModel | None:
-        """A model whose calls are counted, within the project's budget and the bound of all processes."""
-        return None if model is None else MeteredModel(model, self.usage, self.slots)
+    def metered(self, model: LanguageModel | None, calls: ProviderCalls) -> LanguageModel | None:
+        """A model whose calls are watched and counted, within the project's budget and the bound of all processes."""
+        return None if model is None else MeteredModel(WatchedModel(model, calls), self.usage, self.slots)
+
+    def watched_calls(self, provider: str) -> ProviderCalls:
+        """What stands around the calls to an endpoint."""
+        return ProviderCalls(provider, self._provider_metrics, self.tracing)
+
+    def health_routes(self, *, has_worker: bool) -> APIRouter:
+        """Health and metrics of this process."""
+
+        def describe() -> Running:
+            return Running(
+                version=version("memcubed"),
+                extractor=self.extractor.name,
+                embeddings=embeddings_name(self.embedder),
+                database="bundled" if self.settings.uses_bundled_database else "external",
+                worker=has_worker,
+            )
+
+        has_endpoint = self.settings.embedding_base_url is not None
+        readiness = Readiness(
+            self.database,
+            {
+                "embeddings": self._calls["embeddings"] if has_endpoint else None,
+                "llm": None if self.model is None else self._calls["llm"],
+            },
+            revision=head_revision(),
+            queue_age_seconds=self.settings.queue_age_seconds,
+        )
+        return health_routes(describe, readiness, self.registry, StoreMetrics(self.database, self.registry).refresh)
 
     async def start(self) -> None:
         """Open the queue and warm the embedding model, so that the first request is as fast as the others.
@@ -359,6 +413,7 @@ class Service:
         for model in (self.model, self.vision):
             if model is not None:
                 await model.close()
+        await asyncio.to_thread(self.tracing.close)
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
@@ -377,12 +432,27 @@ class Service:
             loop.add_signal_handler(number, stopped.set)
         await self.start()
         worker = asyncio.create_task(self.work(), name="worker")
-        await stopped.wait()
-        await _drained(worker)
+        async with self._measured():
+            await stopped.wait()
+            await _drained(worker)
         await self.stop()
+
+    @asynccontextmanager
+    async def _measured(self) -> AsyncIterator[None]:
+        """With health and metrics served, where a worker without an API is to have them."""
+        port = self.settings.metrics_port
+        if port is None:
+            yield
+            return
+        app = create_health_app(self.health_routes(has_worker=True))
+        with open_socket(self.settings.host, port) as listener:
+            log.info("metrics_served", port=listener.getsockname()[1])
+            async with served(app, listener):
+                yield
 
     async def work(self) -> None:
         """Run jobs until cancelled; running ones are finished, or given back to the queue, before it returns."""
+        watch = JobWatch(self.registry, self.tracing)
         rescue = asyncio.create_task(rescue_stalled_jobs(self.queue), name="rescue of stalled jobs")
         try:
             # What the queue raises while it stops hides the cancellation, so that has to be looked for.
@@ -395,7 +465,7 @@ class Service:
                         concurrency=self.settings.worker_concurrency,
                         install_signal_handlers=False,
                         shutdown_graceful_timeout=_DRAIN_SECONDS,
-                        worker_middleware=[attribute_job],
+                        worker_middleware=[watch.run, attribute_job],
                     )
                 except ConnectorException as error:
                     log.warning("worker_lost_the_database", reason=str(error.__cause__ or error))
@@ -517,7 +587,7 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         max_tokens=settings.rerank_max_tokens,
         max_documents=settings.rerank_max_documents,
     )
-    model = service.metered(create_rewriting_model(settings))
+    model = service.metered(create_rewriting_model(settings), service.watched_calls("rewriting"))
     recall = RecallService(
         CubeSearch(RecallRepository(service.database), service.knowledge),
         service.embedder,
@@ -548,18 +618,6 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
     uploads = UploadLimits(
         files=settings.files_max_count, file_bytes=settings.document_max_bytes, all_bytes=settings.files_max_bytes
     )
-
-    def describe() -> Running:
-        return Running(
-            version=version("memcubed"),
-            extractor=service.extractor.name,
-            embeddings=embeddings_name(service.embedder),
-            database="bundled" if settings.uses_bundled_database else "external",
-            worker=with_worker,
-        )
-
-    async def probe() -> None:
-        await service.database.read("SELECT 1", {})
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -597,9 +655,10 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
             utc_now,
             default_timezone=settings.default_timezone,
         ),
-        health=health_routes(describe, probe, service.registry),
+        health=service.health_routes(has_worker=with_worker),
         lifespan=lifespan,
         registry=service.registry,
+        tracing=service.tracing,
         edge=Edge(
             max_request_bytes=settings.max_request_bytes,
             max_upload_bytes=uploads.all_bytes * 4 // 3 + settings.max_request_bytes,  # in base64, with room around it

@@ -172,6 +172,17 @@ class Settings(BaseSettings):
     )
 
     # Logs
+    queue_age_seconds: float = Field(
+        default=300.0, gt=0, description="A job that has waited longer makes the service's health `degraded`."
+    )
+    metrics_port: int | None = Field(
+        default=None, ge=0, le=65535, description="Port on which `memcubed worker` serves health and metrics."
+    )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=_alias("OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="OpenTelemetry collector (OTLP over HTTP) that traces are sent to; empty: none are made.",
+    )
     log_format: Literal["text", "json"] = Field(default="text", description="Format of the log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least severe level.")
 

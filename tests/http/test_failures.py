@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 from structlog.testing import capture_logs
 
 from memcubed.http.app import BASE_PATH, Edge, create_app
+from memcubed.tracing import NoTracing
 from tests.support.api import Answer
 
 
@@ -41,6 +42,7 @@ def broken_app() -> FastAPI:
         health=APIRouter(),
         lifespan=nothing,
         registry=CollectorRegistry(),
+        tracing=NoTracing(),
         edge=Edge(max_request_bytes=1000, max_upload_bytes=1000),
     )
 

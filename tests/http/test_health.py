@@ -1,6 +1,12 @@
 from importlib.metadata import version
 
-from tests.support.api import Api, Client
+from memcubed.bootstrap import DatabaseUrls
+from memcubed.store.migrate import head_revision
+from tests.conftest import StartService
+from tests.support.api import Api, Client, eventually
+from tests.support.databases import execute
+from tests.support.scripted_llm import Answer, Json, ScriptedServer, api_error, echo_extraction
+from tests.support.settings import llm_settings, make_settings
 
 RUNNING = {
     "status": "ok",
@@ -16,11 +22,99 @@ def root(api: Api) -> str:
     return str(api.http.base_url).removesuffix("/api/openmem/v1/")
 
 
+PARTS = {
+    "database": "it answers",
+    "schema": f"at revision {head_revision()}, as this release needs",
+    "queue": None,
+    "embeddings": "needs no endpoint",
+    "llm": "needs no endpoint",
+}
+
+
+async def parts(api: Api) -> tuple[int, str, dict[str, tuple[str, str]]]:
+    response = await api.http.get(f"{root(api)}/health/ready")
+    body = response.json()
+    return response.status_code, body["status"], {name: tuple(part.values()) for name, part in body["parts"].items()}
+
+
 async def test_health_needs_no_key_and_names_what_runs(api: Api) -> None:
-    for path in ("/health", "/health/ready", "/health/live"):
+    live = await api.http.get(f"{root(api)}/health/live")
+    assert (live.status_code, live.json()) == (200, RUNNING)
+    for path in ("/health", "/health/ready"):
         response = await api.http.get(f"{root(api)}{path}")
-        assert response.status_code == 200
-        assert response.json() == RUNNING
+        body = response.json()
+        found = body.pop("parts")
+        assert (response.status_code, body) == (200, RUNNING)
+        assert list(found) == list(PARTS)
+        assert {part["status"] for part in found.values()} == {"ok"}
+        assert all(part["reason"] == PARTS[name] for name, part in found.items() if PARTS[name] is not None)
+
+
+async def test_a_queue_that_nobody_works_on_is_degraded_and_a_waiting_one_is_not(
+    start: StartService, database: DatabaseUrls
+) -> None:
+    async with start(make_settings(queue_age_seconds=60), urls=database, worker=False) as api:
+        assert (await parts(api))[2]["queue"] == ("ok", "no job is waiting")
+        await (await api.client()).add("I live in Oslo.")
+
+        async def queue(*words: str) -> bool:
+            status, whole, found = await parts(api)
+            return status == 200 and whole == found["queue"][0] and all(word in found["queue"][1] for word in words)
+
+        await eventually(lambda: queue("the oldest job has waited"))
+        execute(database, "UPDATE procrastinate_events SET at = at - interval '90 s'")
+        await eventually(lambda: queue("the oldest job has waited 9", "does a worker run"))
+        # such as when its project's budget is spent: what is behind it waits as well
+        await (await api.client()).add("I live in Bergen.")
+        execute(database, "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 h', lock = 'one'")
+        execute(
+            database,
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock) VALUES ('default', 'behind', 'one')",
+        )
+        await eventually(lambda: queue("no job is waiting"))
+
+
+async def test_another_schema_is_unavailable_and_a_newer_one_degraded(
+    start: StartService, database: DatabaseUrls
+) -> None:
+    async with start(urls=database, worker=False) as api:
+        for revision, change, expected in (
+            ("0001", "UPDATE alembic_version SET version_num = '0001'", (503, "unavailable", "unavailable")),
+            ("9999", "UPDATE alembic_version SET version_num = '9999'", (200, "degraded", "degraded")),
+        ):
+            execute(database, change)
+
+            async def seen(revision: str = revision, expected: tuple[int, str, str] = expected) -> bool:
+                status, whole, found = await parts(api)
+                return (status, whole, found["schema"][0]) == expected and f"revision {revision}" in found["schema"][1]
+
+            await eventually(seen)
+
+
+async def test_an_endpoint_is_shown_as_its_last_call_went_and_is_not_called_for_it(start: StartService) -> None:
+    is_down = False
+
+    def script(request: Json) -> Answer:
+        return api_error(500, "a secret") if is_down else echo_extraction(request)
+
+    with ScriptedServer(script) as server:
+        async with start(llm_settings(server, task_attempts=1)) as api:
+            assert (await parts(api))[2]["llm"] == ("ok", "not called by this process yet")
+            client = await api.client()
+            await client.finished((await client.add("I live in Oslo."))["task_id"])
+
+            async def llm(state: str, words: str) -> bool:
+                status, whole, found = await parts(api)
+                return status == 200 and (whole, found["llm"][0]) == (state, state) and words in found["llm"][1]
+
+            await eventually(lambda: llm("ok", "answered "))
+            is_down = True
+            await client.finished((await client.add("I live in Bergen."))["task_id"])
+            await eventually(lambda: llm("degraded", "failed "))
+            asked = len(server.requests)
+            _, _, found = await parts(api)
+            assert "a secret" not in found["llm"][1]
+            assert len(server.requests) == asked
 
 
 async def test_metrics_count_requests_by_route_and_hold_no_ids(api: Api, client: Client) -> None:

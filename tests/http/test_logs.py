@@ -61,6 +61,10 @@ async def test_a_mix_of_requests_leaves_no_word_of_theirs(home: Path, tmp_path: 
         assert all({"event", "level", "timestamp"} <= set(line) for line in lines)
         failed = [line for line in lines if line["event"] == "share_failed"]
         assert all(line["task_id"] in {task["task_id"] for task in tasks} for line in failed)
+        added = {line["request_id"] for line in lines if line["event"] == "request" and "add" in line["route"]}
+        of_jobs = [line for line in lines if line["event"] in {"share_completed", "share_failed"}]
+        assert of_jobs
+        assert all(line["request_id"] in added and line["project_id"] and line["job"] for line in of_jobs)
     server_log = (home / "postgres" / "server.log").read_text(encoding="utf-8")
     assert SECRET not in server_log
 

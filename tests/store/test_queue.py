@@ -14,6 +14,7 @@ from memcubed.bootstrap import DatabaseUrls
 from memcubed.errors import ProviderError
 from memcubed.production.jobs import rescue_stalled_jobs
 from memcubed.store.queue import Backoff, create_queue
+from memcubed.tracing import NoTracing
 from tests.support.api import eventually
 from tests.support.databases import query
 
@@ -22,7 +23,7 @@ STATUSES = "SELECT id, status::text FROM procrastinate_jobs ORDER BY id"
 
 @pytest.fixture
 async def queue(database: DatabaseUrls) -> AsyncIterator[procrastinate.App]:
-    app = create_queue(database.service)
+    app = create_queue(database.service, NoTracing())
 
     @app.task(name="work")
     async def work() -> None: ...

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -72,3 +72,9 @@ def query(url: str, statement: str, **parameters: object) -> list[tuple[Any, ...
     """What a statement gives, in a transaction of its own."""
     with psycopg.connect(url) as connection:
         return connection.execute(statement.encode(), parameters).fetchall()
+
+
+def execute(urls: DatabaseUrls, statement: LiteralString) -> None:
+    """Change something as the owner of the tables."""
+    with psycopg.connect(urls.owner, autocommit=True) as connection:
+        connection.execute(statement)

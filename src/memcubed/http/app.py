@@ -18,6 +18,7 @@ from memcubed.http.paths import PlainPaths
 from memcubed.http.probes import probe_routes
 from memcubed.http.requests import RequestLog
 from memcubed.knowledge.routes import ADD_FILES_PATH
+from memcubed.tracing import Tracing
 
 BASE_PATH: Final = links.BASE_PATH
 
@@ -42,6 +43,7 @@ def create_app(
     health: APIRouter,
     lifespan: Lifespan,
     registry: CollectorRegistry,
+    tracing: Tracing,
     edge: Edge,
 ) -> FastAPI:
     """The application, without anything started."""
@@ -71,5 +73,13 @@ def create_app(
     allow_origins(app, edge.cors_origins)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(PlainPaths)
-    app.add_middleware(RequestLog, registry=registry)
+    app.add_middleware(RequestLog, registry=registry, tracing=tracing)
+    return app
+
+
+def create_health_app(health: APIRouter) -> FastAPI:
+    """Health and metrics alone, for a process that serves no API."""
+    app = FastAPI(openapi_url=None)
+    app.include_router(health)
+    app.add_middleware(SecurityHeaders)
     return app

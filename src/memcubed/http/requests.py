@@ -7,17 +7,21 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from memcubed.tracing import Tracing
+
 log = structlog.get_logger(__name__)
 
 _ID_HEADER = b"x-request-id"
+_TRACE_HEADER = b"traceparent"
 _MAX_ID = 100
 
 
 class RequestLog:
     """ASGI middleware: gives requests an id, counts and times them, and logs a line each; never any content."""
 
-    def __init__(self, app: ASGIApp, *, registry: CollectorRegistry) -> None:
+    def __init__(self, app: ASGIApp, *, registry: CollectorRegistry, tracing: Tracing) -> None:
         self._app = app
+        self._tracing = tracing
         self._requests = Counter(
             "memcubed_http_requests", "Requests answered.", ["method", "route", "status"], registry=registry
         )
@@ -30,7 +34,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = next((value for name, value in scope["headers"] if name == _ID_HEADER), b"").decode("ascii", "ignore")
+        given = _header(scope, _ID_HEADER)
         request_id = given if given.isprintable() and 0 < len(given) <= _MAX_ID else uuid4().hex
         status = 500
         started = time.perf_counter()
@@ -42,7 +46,13 @@ class RequestLog:
                 message["headers"] = [*message["headers"], (_ID_HEADER, request_id.encode())]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        attributes = {"memcubed.request_id": request_id, "http.request.method": scope["method"]}
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            self._tracing.span(
+                "request", attributes, parent=_header(scope, _TRACE_HEADER) or None, is_entry=True
+            ) as span,
+        ):
             try:
                 await self._app(scope, receive, tagged)
             finally:
@@ -50,6 +60,12 @@ class RequestLog:
                 # The route's pattern, never the path: paths hold ids, and are without number.
                 route = getattr(scope.get("route"), "path", "unknown")
                 method = scope["method"] if scope.get("route") else "any"
+                span.tell(f"{method} {route}", **{"http.route": route, "http.response.status_code": status})
                 self._requests.labels(method, route, status).inc()
                 self._seconds.labels(method, route).observe(seconds)
                 log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    found: bytes = next((value for header, value in scope["headers"] if header == name), b"")
+    return found.decode("ascii", "ignore")

@@ -3,6 +3,8 @@
 import asyncio
 import signal
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from types import FrameType
 from typing import Final
 
@@ -66,3 +68,16 @@ def run_server(app: FastAPI, listener: socket.socket) -> bool:
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
     pass
+
+
+@asynccontextmanager
+async def served(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
+    """With the application served beside other work, which keeps its own ways with signals."""
+    server = create_server(app)
+    server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]  # the process has its own
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="server")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving

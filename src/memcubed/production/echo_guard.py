@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass, replace
 
+from prometheus_client import CollectorRegistry, Counter
+
 from memcubed.memories.model import KnownMemory
 from memcubed.messages.model import DEFAULT_CONVERSATION, Role
 from memcubed.production.echoes import REASON, RecalledTexts, keep_new, without_pastes
@@ -20,12 +22,14 @@ class GuardedShare:
     share: Share
     known: tuple[KnownMemory, ...]
     recalled: RecalledTexts
+    dropped: Counter
 
     async def keep_new(self, extraction: Extraction) -> Extraction:
         """The extraction without drafts that only say again what was recalled; in a thread, for milliseconds."""
         if not self.recalled:
             return extraction
         drafts = await asyncio.to_thread(keep_new, extraction.drafts, self.share.turns, self.recalled)
+        self.dropped.inc(len(extraction.drafts) - len(drafts))
         has_own_words = any(turn.role is Role.USER and turn.content for turn in self.share.turns)
         if drafts or (has_own_words and not extraction.drafts):
             return replace(extraction, drafts=drafts)
@@ -35,9 +39,12 @@ class GuardedShare:
 class EchoGuard:
     """Holds a share's messages against what was recalled before for those who take part."""
 
-    def __init__(self, database: Database, recalled: RecalledMemories) -> None:
+    def __init__(self, database: Database, recalled: RecalledMemories, registry: CollectorRegistry) -> None:
         self._database = database
         self._recalled = recalled
+        self._dropped = Counter(
+            "memcubed_echoes_dropped", "Drafts that only said again what had been recalled.", registry=registry
+        )
 
     async def apply(self, share: Share) -> GuardedShare:
         """The share as an extractor is to read it."""
@@ -58,13 +65,13 @@ class EchoGuard:
             )
         known = tuple(one.memory for one in found if one.is_settled)
         texts = [text for one in found for text in one.texts]
-        return await asyncio.to_thread(_guarded, share, known, texts)
+        return await asyncio.to_thread(_guarded, share, known, texts, self._dropped)
 
 
-def _guarded(share: Share, known: tuple[KnownMemory, ...], texts: list[str]) -> GuardedShare:
+def _guarded(share: Share, known: tuple[KnownMemory, ...], texts: list[str], dropped: Counter) -> GuardedShare:
     recalled = RecalledTexts(texts)
     if recalled:
         share = replace(
             share, turns=without_pastes(share.turns, recalled), context=without_pastes(share.context, recalled)
         )
-    return GuardedShare(share, known, recalled)
+    return GuardedShare(share, known, recalled, dropped)

@@ -16,8 +16,10 @@ from memcubed.production.embedding import EmbeddingService
 from memcubed.production.shares import ShareService
 from memcubed.production.tasks import Enqueue
 from memcubed.projects.service import ProjectService
+from memcubed.store.job_watch import origin
 from memcubed.store.queue import STALLED_AFTER_SECONDS, Backoff, FailedTryError, NewJob, enqueue_jobs
 from memcubed.store.session import UNAVAILABLE_ERRORS
+from memcubed.tracing import Tracing
 from memcubed.usage.attribution import EMBEDDING, Work, working
 
 RUN_SHARE: Final = "production.run_share"
@@ -34,8 +36,9 @@ log = structlog.get_logger(__name__)
 class ProductionQueue:
     """Puts production's jobs on the queue."""
 
-    def __init__(self, queue: procrastinate.App) -> None:
+    def __init__(self, queue: procrastinate.App, tracing: Tracing) -> None:
         self._queue = queue
+        self._tracing = tracing
 
     def enqueue_shares_as(self, name: str) -> Enqueue:
         """What puts the jobs of shares, under this name, on the queue.
@@ -48,7 +51,7 @@ class ProductionQueue:
         ) -> None:
             place = {"project_id": str(project_id), "task_id": str(task_id)}
             jobs = [NewJob(str(cube_id), {**place, "cube_id": str(cube_id)}) for cube_id in cube_ids]
-            await enqueue_jobs(connection, name, jobs)
+            await enqueue_jobs(connection, name, jobs, origin(self._tracing))
 
         return enqueue
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memcubed.clock import Clock
@@ -44,12 +45,28 @@ class Share:
         )
 
 
+class Receipts:
+    """Counts how shares end in this process, and what they made; just before the transaction that says so commits."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._ends = Counter("memcubed_task_parts", "Parts of tasks that ended.", ["end"], registry=registry)
+        self._memories = Counter("memcubed_memories", "Memories produced.", ["kind"], registry=registry)
+
+    def count(self, status: TaskStatus, memories: Mapping[MemoryKind, int]) -> None:
+        """One more share has ended, with so many memories of each kind."""
+        made = {kind: count for kind, count in memories.items() if count}
+        self._ends.labels(status.value if made or status != TaskStatus.COMPLETED else "nothing").inc()
+        for kind, count in made.items():
+            self._memories.labels(kind.value).inc(count)
+
+
 class ShareService:
     """Reads shares and ends them."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, receipts: Receipts) -> None:
         self._database = database
         self._clock = clock
+        self._receipts = receipts
 
     async def find_running(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> Share | None:
         """The share, unless it has ended or its owner was deleted."""
@@ -91,6 +108,7 @@ class ShareService:
             note=note,
             now=self._clock(),
         )
+        self._receipts.count(TaskStatus.COMPLETED, memories)
 
     async def count_failures(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> int:
         """How many tries of a share have failed so far; those cut short by a worker's end do not count."""
@@ -120,3 +138,4 @@ class ShareService:
                 await repository.finish_share(
                     cube_id, task_id, TaskStatus.FAILED, memories={}, reason=error, now=self._clock()
                 )
+                self._receipts.count(TaskStatus.FAILED, {})

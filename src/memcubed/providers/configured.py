@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from memcubed.providers.calls import ProviderCalls, WatchedEmbedder
 from memcubed.providers.embeddings import Embedder
 from memcubed.providers.embeddings.cached import CachedEmbedder
 from memcubed.providers.embeddings.local import LocalEmbedder
@@ -18,8 +19,15 @@ DEFAULT_RERANKER: Final = "reranker"
 """What answers call a reranker that the settings do not name."""
 
 
-def create_embedder(settings: Settings, on_tokens: Callable[[str, int], None] | None = None) -> Embedder:
-    """The embedding model that the settings name; `on_tokens` is told what an endpoint's calls cost."""
+def create_embedder(
+    settings: Settings,
+    on_tokens: Callable[[str, int], None] | None = None,
+    calls: ProviderCalls | None = None,
+) -> Embedder:
+    """The embedding model that the settings name; `on_tokens` is told what an endpoint's calls cost.
+
+    `calls` watches those of an endpoint.
+    """
     if settings.embedding_base_url is None or settings.embedding_model is None:
         return CachedEmbedder(LocalEmbedder(), size=settings.embedding_cache_size)
     key = settings.embedding_api_key
@@ -36,7 +44,8 @@ def create_embedder(settings: Settings, on_tokens: Callable[[str, int], None] | 
         document_prefix=settings.embedding_document_prefix,
         on_tokens=on_tokens,
     )
-    return CachedEmbedder(remote, size=settings.embedding_cache_size)
+    watched = remote if calls is None else WatchedEmbedder(remote, calls)
+    return CachedEmbedder(watched, size=settings.embedding_cache_size)
 
 
 def create_model(settings: Settings) -> LanguageModel | None:

@@ -21,7 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from memcubed.clock import utc_now
 from memcubed.errors import BudgetSpentError, ProviderError
 from memcubed.settings import libpq_url
+from memcubed.store.job_watch import ORIGIN, origin
 from memcubed.store.session import UNAVAILABLE_ERRORS
+from memcubed.tracing import Tracing
 
 _LONGEST_WAIT_SECONDS: Final = 300.0
 _LONGEST_PAUSE_SECONDS: Final = 1800.0  # of a job whose project's budget is spent
@@ -62,7 +64,7 @@ class NewJob:
     arguments: Mapping[str, str]
 
 
-def create_queue(url: str) -> procrastinate.App:
+def create_queue(url: str, tracing: Tracing) -> procrastinate.App:
     """The queue, not opened yet and without tasks."""
     connector = procrastinate.PsycopgConnector(
         conninfo=libpq_url(url),
@@ -83,7 +85,7 @@ def create_queue(url: str) -> procrastinate.App:
             "delete_jobs": "successful",
         },
     )
-    queue.job_manager = SteadyJobManager(connector)
+    queue.job_manager = SteadyJobManager(connector, tracing)
     return queue
 
 
@@ -92,13 +94,16 @@ async def _use_autocommit(connection: psycopg.AsyncConnection[Any]) -> None:
     await connection.set_autocommit(True)
 
 
-async def enqueue_jobs(connection: AsyncConnection, name: str, jobs: Sequence[NewJob]) -> None:
+async def enqueue_jobs(
+    connection: AsyncConnection, name: str, jobs: Sequence[NewJob], came_from: Mapping[str, str]
+) -> None:
     """Put jobs of one name on the queue, on the caller's transaction: they exist if, and only if, it is committed.
 
-    procrastinate's own call waits for their ids, which costs a round trip.
+    `came_from` is what `origin` says. procrastinate's own call waits for their ids, which costs a round trip.
     """
     locks = [job.lock for job in jobs]
-    arguments = [Jsonb(dict(job.arguments)) for job in jobs]
+    carried = {ORIGIN: dict(came_from)} if came_from else {}
+    arguments = [Jsonb({**job.arguments, **carried}) for job in jobs]
     await connection.execute(_ENQUEUE, {"name": name, "locks": locks, "arguments": arguments})
 
 
@@ -115,8 +120,20 @@ async def drop_jobs(connection: AsyncConnection, project_id: UUID) -> None:
 class SteadyJobManager(JobManager):
     """Records how a job ended even when the connection breaks at that moment.
 
-    Otherwise the job would stay `doing`, and hold its lock, for as long as its worker lives.
+    Otherwise the job would stay `doing`, and hold its lock, for as long as its worker lives. Jobs carry with them which
+    request, and which trace, they come from.
     """
+
+    def __init__(self, connector: procrastinate.PsycopgConnector, tracing: Tracing) -> None:
+        super().__init__(connector)
+        self._tracing = tracing
+
+    async def defer_job_async(self, job: Job, connection: Any | None = None) -> Job:  # noqa: ANN401 - as the queue has it
+        """Put a job on the queue."""
+        came_from = origin(self._tracing)
+        if came_from:
+            job = job.evolve(task_kwargs={**job.task_kwargs, ORIGIN: came_from})
+        return await super().defer_job_async(job, connection)
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:  # noqa: FBT001 - as it is called
         """Record a job's last end."""

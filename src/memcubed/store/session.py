@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from psycopg.rows import dict_row
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from memcubed.settings import sqlalchemy_url
 from memcubed.store.opening import OpeningConnection, OpeningCursor, Statement
@@ -33,6 +35,14 @@ _COMMIT: Final[LiteralString] = "COMMIT"
 _SET: Final[LiteralString] = "set_config(%s, %s, true)"
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """Connections of a process: those at work, and those kept for the next."""
+
+    in_use: int
+    idle: int
 
 
 class Database:
@@ -151,6 +161,14 @@ class Database:
     async def _discard(self, connection: AsyncConnection) -> None:
         await connection.invalidate()
         await self._engine.dispose()  # the other idle ones have most likely died with it
+
+    @property
+    def pool_use(self) -> PoolUse:
+        """How the pool is used at this moment."""
+        pool = self._engine.pool
+        if not isinstance(pool, QueuePool):
+            raise TypeError(f"expected a pool of connections, not {type(pool).__name__}")
+        return PoolUse(pool.checkedout(), pool.checkedin())
 
     async def close(self) -> None:
         """Close every connection."""

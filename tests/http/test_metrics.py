@@ -1,0 +1,86 @@
+"""The metrics of a running service: what was done, what waits, and how the parts are used."""
+
+import re
+from pathlib import Path
+
+import httpx
+
+from memcubed.bootstrap import DatabaseUrls
+from tests.conftest import StartService
+from tests.support.api import Api, eventually
+from tests.support.process import database_settings, environment, working
+from tests.support.scripted_llm import Answer, Json, ScriptedServer, api_error, echo_extraction
+from tests.support.settings import llm_settings, make_settings
+
+
+async def samples(api: Api) -> dict[str, float]:
+    root = str(api.http.base_url).removesuffix("/api/openmem/v1/")
+    lines = (await api.http.get(f"{root}/metrics")).text.splitlines()
+    return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
+
+
+async def test_ends_of_tasks_memories_and_model_calls_are_counted(start: StartService) -> None:
+    def script(request: Json) -> Answer:
+        return api_error(400, "no") if "Narvik" in str(request["messages"]) else echo_extraction(request)
+
+    with ScriptedServer(script) as server:
+        async with start(llm_settings(server, task_attempts=1)) as api:
+            client = await api.client()
+            for said in ("I live in Oslo.", "I live in Narvik."):
+                await client.finished((await client.add(said))["task_id"])
+
+            async def counted() -> bool:
+                seen = await samples(api)
+                return (
+                    seen.get('memcubed_task_parts_total{end="completed"}') == 1
+                    and seen.get('memcubed_task_parts_total{end="failed"}') == 1
+                    and sum(count for name, count in seen.items() if name.startswith("memcubed_memories_total")) >= 1
+                    and seen.get('memcubed_provider_failures_total{provider="llm"}', 0) >= 1
+                    and seen.get('memcubed_provider_seconds_count{provider="llm"}', 0) >= 2
+                    and seen.get('memcubed_jobs_total{end="done",job="production.run_share"}') == 1
+                    and seen.get('memcubed_jobs_total{end="failed",job="production.run_share"}') == 1
+                    and seen["memcubed_worker_last_job_timestamp_seconds"] > 1e9
+                )
+
+            await eventually(counted)
+
+
+async def test_nothing_to_extract_is_an_end_of_its_own(start: StartService) -> None:
+    async with start() as api:
+        client = await api.client()
+        await client.finished((await client.add("ok"))["task_id"])
+        assert (await samples(api))['memcubed_task_parts_total{end="nothing"}'] == 1
+
+
+async def test_what_waits_is_seen_with_its_age_and_so_is_the_pool(start: StartService, database: DatabaseUrls) -> None:
+    async with start(make_settings(), urls=database, worker=False) as api:
+        await (await api.client()).add("I live in Oslo.")
+
+        async def waiting() -> bool:
+            seen = await samples(api)
+            return seen.get('memcubed_queue_jobs{job="production.run_share",state="due"}') == 1
+
+        await eventually(waiting)
+        seen = await samples(api)
+        assert seen['memcubed_queue_oldest_due_seconds{job="production.run_share"}'] >= 0
+        assert seen["memcubed_workers"] == 0
+        assert seen['memcubed_database_connections{state="idle"}'] >= 1
+    async with start(make_settings(), urls=database) as api:
+
+        async def worked() -> bool:
+            seen = await samples(api)
+            return seen["memcubed_workers"] == 1 and not any("run_share" in name and "queue" in name for name in seen)
+
+        await eventually(worked)
+
+
+async def test_a_worker_serves_its_metrics_where_it_is_told_to(database: DatabaseUrls, tmp_path: Path) -> None:
+    env = environment(tmp_path / "home", **database_settings(database), metrics_port=0)
+    with working(tmp_path, env) as worker:
+        port = worker.logged(r"metrics_served\s.*?port=(\d+)").group(1)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+            ready = await http.get("/health/ready")
+            assert (ready.status_code, ready.json()["worker"]) == (200, True)
+            assert re.search(r"^memcubed_workers \d", (await http.get("/metrics")).text, re.MULTILINE)
+            assert (await http.post("/api/openmem/v1/search/memory", json={})).status_code == 404
+        assert worker.stop() == 0
