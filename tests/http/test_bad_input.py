@@ -224,6 +224,22 @@ async def test_a_bad_field_is_named(
     refused(await client.send(path, changed(path, **changes)), status, code, names)
 
 
+@pytest.mark.parametrize(
+    ("path", "changes", "message"),
+    [
+        (ADD, {"async_mode": "maybe"}, "async_mode must be true or false."),
+        (ADD, {"tags": "x"}, "tags must be a list."),
+        (SEARCH, {"query": {"x": 1}}, "query must be a string."),
+        (SEARCH, {"memory_limit_number": "5"}, "memory_limit_number must be a whole number."),
+        (SEARCH, {"arms": ["foo"]}, "arms[0] must be one of vectors, words, conversation, time, names."),
+    ],
+)
+async def test_a_wrong_type_is_told_with_the_right_one(
+    client: Client, path: str, changes: dict[str, Any], message: str
+) -> None:
+    refused(await client.send(path, changed(path, **changes)), 400, 40000, message)
+
+
 BODIES: list[tuple[str, bytes, int, str]] = [
     ("cut JSON", b'{"user_id": "u"', 40000, "JSON"),
     ("no JSON", b"hello", 40000, "JSON"),
@@ -242,8 +258,8 @@ BODIES: list[tuple[str, bytes, int, str]] = [
     ("invalid UTF-8", b'{"user_id": "\xff\xfe"}', 40000, "body"),
     ("a byte of Latin-1", '{"user_id": "café"}'.encode("latin-1"), 40000, "body"),
     ("a number of 5000 digits", b'{"user_id": ' + b"9" * 5000 + b"}", 40000, "body"),
-    ("10,000 levels of lists", b"[" * 10_000 + b"]" * 10_000, 40000, "body"),
-    ("10,000 levels of objects", b'{"a":' * 10_000 + b"1" + b"}" * 10_000, 40000, "body"),
+    ("10,000 levels of lists", b"[" * 10_000 + b"]" * 10_000, 40000, "The body is nested"),
+    ("10,000 levels of objects", b'{"a":' * 10_000 + b"1" + b"}" * 10_000, 40000, "The body is nested"),
     ("900 levels in a field", b'{"user_id":' + b"[" * 900 + b"]" * 900 + b"}", 40000, "nested"),
 ]
 

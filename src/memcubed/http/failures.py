@@ -1,8 +1,9 @@
 """Every failure, whoever raised it, in the contract's envelope."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI, Request
@@ -23,6 +24,32 @@ from memcubed.errors import (
 from memcubed.store.session import UNAVAILABLE_ERRORS
 
 log = structlog.get_logger(__name__)
+
+_WANTED: Final = {
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "date_type": "a date such as 2025-06-30",
+    "date_parsing": "a date such as 2025-06-30",
+    "date_from_datetime_parsing": "a date such as 2025-06-30",
+    "greater_than_equal": "{ge} or more",
+    "less_than_equal": "{le} or less",
+    "literal_error": "one of {expected}",
+    "enum": "one of {expected}",
+}
+"""What Pydantic's kinds of errors ask for, in words for users of the API."""
+
+_MEMBER: Final = re.compile(r"<[\w.]+: ('[^']*')>")
+"""How Pydantic writes a member of an enumeration."""
 
 
 def install_failures(app: FastAPI) -> None:
@@ -64,6 +91,8 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         raise error
     if isinstance(error.__cause__, MemcubedError):  # FastAPI wraps what goes wrong while it reads a body
         return failure(error.__cause__)
+    if isinstance(error.__cause__, RecursionError):
+        return await _on_recursion(request, error.__cause__)
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             return failure(NotFoundError(f"There is no route {request.method} {request.url.path[:200]}."))
@@ -126,6 +155,11 @@ def invalid_request(error: Mapping[str, Any]) -> InvalidRequestError:
         return MissingFieldError(f"{field} is required." if field else "The body is missing; send a JSON object.")
     if not field:
         return InvalidRequestError("The body must be a JSON object, sent with Content-Type: application/json.")
+    if kind in _WANTED:
+        context = dict(error.get("ctx", {}))
+        if "expected" in context:
+            context["expected"] = _MEMBER.sub(r"\1", str(context["expected"])).replace("'", "").replace(" or ", ", ")
+        return InvalidRequestError(f"{field} must be {_WANTED[kind].format(**context)}.")
     message = str(error["msg"]).removeprefix("Input ").removeprefix("Value error, ")
     return InvalidRequestError(f"{field}: {message}.")
 
@@ -135,6 +169,6 @@ def _path(location: tuple[int | str, ...]) -> str:
     for part in location:
         if isinstance(part, int):
             path += f"[{part}]"
-        elif part.isidentifier() or "-" in part:
+        elif part.isidentifier() or ("-" in part and not path):  # a header; further in, Pydantic's name of a type
             path += f".{part}" if path else part
     return path

@@ -92,8 +92,8 @@ def require_format(content: BinaryIO, *, name: str, media_type: str, path: str) 
     found = detect(content, name=name, media_type=media_type)
     if found is None:
         suffix = PurePath(name).suffix
-        called = f" ({suffix[:20]})" if suffix else ""
-        raise UnsupportedFileTypeError(f"{path} is of a type{called} that is not read; send one of {FORMATS}.")
+        called = f", although it is named {suffix[:20]}" if suffix else ""
+        raise UnsupportedFileTypeError(f"{path} is in none of the formats that are read{called}; these are {FORMATS}.")
     return found
 
 
