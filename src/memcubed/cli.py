@@ -11,6 +11,7 @@ import typer
 from memcubed import bootstrap, embedded
 from memcubed.commands.doctor import doctor
 from memcubed.commands.exchange import export, load
+from memcubed.commands.printable import printable
 from memcubed.commands.tasks import tasks
 from memcubed.demo import run_demo
 from memcubed.errors import ConfigurationError, MemcubedError
@@ -208,7 +209,7 @@ def list_keys(
             f"expires {_day(key.expires_at)}",
             key.name,
         )
-        typer.echo("  ".join(fields).rstrip())
+        typer.echo(printable("  ".join(fields).rstrip()))
 
 
 @keys.command("revoke")
@@ -262,7 +263,7 @@ def list_knowledge_bases() -> None:
 
     for base in _with_database(load_settings(), listed):
         linked = f"linked to {', '.join(base.linked_to)}" if base.linked_to else ""
-        typer.echo("  ".join((str(base.id), f"of {base.owner}", base.name, linked)).rstrip())
+        typer.echo(printable("  ".join((str(base.id), f"of {base.owner}", base.name, linked)).rstrip()))
 
 
 def _expiry(moment: datetime | None, days: int | None) -> datetime | None:

@@ -7,6 +7,7 @@ import typer
 
 from memcubed.bootstrap import Service
 from memcubed.commands.connected import with_service
+from memcubed.commands.printable import printable
 from memcubed.errors import TaskNotFoundError
 from memcubed.production.model import ShareSummary
 from memcubed.production.tasks import TaskStatus
@@ -73,4 +74,4 @@ def _line(share: ShareSummary) -> str:
         f"failed tries {share.attempts}",
         share.reason or "",
     )
-    return "  ".join(parts).rstrip()
+    return printable("  ".join(parts).rstrip())

@@ -1,0 +1,8 @@
+"""What users of the API chose, such as ids and names, on the terminal of an operator."""
+
+
+def printable(text: str) -> str:
+    r"""The text in one line, with an escape (`\x1b`) for each character that a terminal would obey and not show."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
