@@ -15,6 +15,7 @@ from memcubed.memories.service import MemoryService
 from memcubed.memories.succession import Outdated
 from memcubed.messages.model import Role, Turn
 from memcubed.production.model import STATED_KINDS
+from memcubed.production.own_part import own_part
 from memcubed.production.shares import Share
 from memcubed.providers.embeddings import Vector
 from memcubed.store.session import Database
@@ -60,7 +61,7 @@ class ChangeFinder:
         changes: list[Change] = []
         taken: set[UUID] = set()
         for turn in share.turns:
-            correction = find_change(turn.content) if turn.role is Role.USER else None
+            correction = find_change(own_part(turn.content)) if turn.role is Role.USER else None
             memory = next((one for one in new if turn.message_id in one.source_ids), None)
             if correction is None or memory is None:
                 continue

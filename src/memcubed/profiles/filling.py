@@ -1,11 +1,12 @@
 """Filling the open fields of profiles from what was said."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import UUID
 
 from memcubed.messages.model import Role, Turn
+from memcubed.production.own_part import own_part
 from memcubed.profiles.model import FieldPath
 
 
@@ -44,8 +45,16 @@ class ProfileFiller(Protocol):
 
 
 def own_turns(turns: Sequence[Turn], owner: str) -> list[Turn]:
-    """What the owner of a profile said: a user's turns, in a conversation of several only those under their name."""
-    return [turn for turn in turns if turn.role is Role.USER and _is_by(turn, owner)]
+    """What the owner of a profile said: a user's turns, in a conversation of several only those under their name.
+
+    What was pasted into them and gives orders is left out.
+    """
+    own = [
+        replace(turn, content=own_part(turn.content))
+        for turn in turns
+        if turn.role is Role.USER and _is_by(turn, owner)
+    ]
+    return [turn for turn in own if turn.content]
 
 
 def _is_by(turn: Turn, owner: str) -> bool:

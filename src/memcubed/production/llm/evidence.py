@@ -8,13 +8,14 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from memcubed.language.detect import Language
+from memcubed.language.orders import split_orders
 from memcubed.language.spans import TimeSpan
 from memcubed.messages.model import Role, Turn
 from memcubed.production.llm.agreement import agrees
-from memcubed.production.llm.commands import split_commands
 from memcubed.production.llm.small_talk import is_small_talk
 from memcubed.production.llm.turn_dates import local_day, named_spans
 from memcubed.production.llm.wording import Wording, wording
+from memcubed.production.own_part import own_part
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class Evidence:
 
     @cached_property
     def said_by_users(self) -> Wording:
-        """The words of the users, their small talk left out, and the names of the speakers."""
-        contents = [turn.content for turn in self.user_turns if not is_small_talk(turn.content)]
+        """The words that are the users' own, their small talk left out, and the names of the speakers."""
+        contents = [own_part(turn.content) for turn in self.user_turns if not is_small_talk(turn.content)]
         return wording(*contents, *self.speakers)
 
     @cached_property
@@ -84,12 +85,12 @@ class Evidence:
     @cached_property
     def ordered(self) -> Wording:
         """The words of sentences that instruct the extractor."""
-        return wording(*(split_commands(turn.content)[0] for turn in self.all_turns))
+        return wording(*(split_orders(turn.content)[0] for turn in self.all_turns))
 
     @cached_property
     def told(self) -> Wording:
         """The words of all other sentences."""
-        return wording(*(split_commands(turn.content)[1] for turn in self.all_turns))
+        return wording(*(split_orders(turn.content)[1] for turn in self.all_turns))
 
     @cached_property
     def named_times(self) -> Mapping[str, tuple[TimeSpan, ...]]:

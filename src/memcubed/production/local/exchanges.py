@@ -9,6 +9,7 @@ from memcubed.language.detect import Language, detect
 from memcubed.messages.model import Role, Turn
 from memcubed.production.local.own_words import without_calls, without_taken_back
 from memcubed.production.model import ExtractionRequest
+from memcubed.production.own_part import own_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _said(turn: Turn) -> str:
     text = printable(turn.content).strip()
     match turn.role:
         case Role.USER:
-            return without_taken_back(text)
+            return without_taken_back(own_part(text))
         case Role.ASSISTANT:
             for call in turn.tool_calls:
                 text = text.replace(printable(call.text).strip(), "")
