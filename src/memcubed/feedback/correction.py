@@ -24,6 +24,13 @@ _LEAD: Final = re.compile(
     re.IGNORECASE,
 )
 
+_ANOTHER: Final = re.compile(r"[他她它]们?|(?:he|she|it|they|his|her|their)\b", re.IGNORECASE)
+_FOR_NOW: Final = re.compile(
+    r"今[天晚早]|明天|这[次回顿趟]|这会儿|待会|一会儿|(?:^|[，,])[我就]*先"
+    r"|\b(?:today|tonight|tomorrow|this (?:time|week|weekend|morning|evening)|for now|right now)\b",
+    re.IGNORECASE,
+)
+
 _ZH_OLD: Final = rf"(?P<old>[^，。！!；;？?,]{{1,{_MOST_OLD}}}?)"
 _ZH_END: Final = r"\s*(?:了|的)?[。！!；;.]*$"
 _ZH_COPULA: Final = r"(?:应该?当?是|应为|是|为|叫做?|在)"
@@ -77,9 +84,14 @@ def find_change(text: str) -> Correction | None:
         chinese = (*_CHINESE, *_CHANGES_ZH) if is_announced else _CHANGES_ZH
         english = (*_ENGLISH, *_CHANGES_EN) if is_announced else _CHANGES_EN
         found = _in_sentence(bare, chinese, english)
-        if found is not None and found.old:
+        if found is not None and found.old and not _is_passing(sentence, found):
             return found
     return None
+
+
+def _is_passing(sentence: str, correction: Correction) -> bool:
+    """Whether what is said holds for now only (今天不喝了), or of somebody whom only a pronoun names."""
+    return bool(_ANOTHER.match(correction.statement) or (correction.ends and _FOR_NOW.search(sentence)))
 
 
 def _in_sentence(bare: str, chinese: "_Rules", english: "_Rules") -> Correction | None:
