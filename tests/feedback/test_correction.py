@@ -19,6 +19,7 @@ CORRECTIONS = [
     ("It's Tuesday instead of Monday.", ("It's Tuesday", "Monday", "Tuesday")),
     ("Actually, the meeting isn't on Monday but on Tuesday", ("the meeting is on Tuesday", "Monday", "Tuesday")),
     ("No, it's not Monday, it's Tuesday", ("it's Tuesday", "Monday", "Tuesday")),
+    ("My boss is not Tom Brandt any more, it is Julia Stein", ("My boss is Julia Stein", "Tom Brandt", "Julia Stein")),
     ("I moved from Paris to Berlin", ("I moved to Berlin", "Paris", "Berlin")),
     ("I said Tuesday, but it's Wednesday", ("Wednesday", "Tuesday", "Wednesday")),
     ("The limit should be 600", ("The limit is 600", "", "600")),

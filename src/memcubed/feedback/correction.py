@@ -296,8 +296,8 @@ _ENGLISH: Final[_Rules] = (
     _SAID_BUT_EN,
     (
         re.compile(
-            rf"^(?P<about>.*?)\s*(?P<copula>\bis|\bare|\bwas|\bwere|'s|'re)(?:n['’]t| not)\s+{_EN_OLD}\s*"
-            r"(?:[,;.]\s*|\s+)"
+            rf"^(?P<about>.*?)\s*(?P<copula>\bis|\bare|\bwas|\bwere|'s|'re)(?:n['’]t| not)\s+{_EN_OLD}"
+            r"(?:\s+any ?more)?\s*(?:[,;.]\s*|\s+)"
             r"(?:but(?: rather)?|it['’]s|it is|they['’]re|that['’]s|rather)(?: actually)?\s+(?P<new>[^,;?]+)$",
             re.IGNORECASE,
         ),
