@@ -218,7 +218,8 @@ def create_parser(settings: Settings) -> DocumentParser:
             characters=settings.document_max_characters,
             seconds=settings.document_timeout_seconds,
             memory_bytes=settings.document_memory_mb * 1_000_000,
-        )
+        ),
+        redact=settings.redact,
     )
 
 
@@ -613,7 +614,9 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         other_models=frozenset(name.strip() for name in settings.chat_models.split(",") if name.strip()),
     )
     gate = Gate(FailedKeys(settings.failed_keys_per_minute), service.refusals)
-    authenticate = TokenAuthentication(service.projects, gate, service.refusals, service.registry, base_path=BASE_PATH)
+    authenticate = TokenAuthentication(
+        service.projects, gate, service.refusals, service.registry, base_path=BASE_PATH, redact=settings.redact
+    )
 
     uploads = UploadLimits(
         files=settings.files_max_count, file_bytes=settings.document_max_bytes, all_bytes=settings.files_max_bytes

@@ -146,6 +146,11 @@ class Settings(BaseSettings):
         default=2.0, gt=0, description="How long a search waits for that before it takes the query alone."
     )
 
+    redact: bool = Field(
+        default=False,
+        description="Whether e-mail addresses, phone, card and ID numbers and keys are redacted before storage.",
+    )
+
     # Files
     fetch_urls: bool = Field(default=True, description="Whether files are fetched from URLs that requests give.")
     fetch_allowed_hosts: str = Field(

@@ -1,6 +1,8 @@
 """What every request body has in common: unknown fields are ignored, null means absent, text is storable."""
 
 import math
+import re
+from contextvars import ContextVar
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
@@ -13,9 +15,19 @@ from memcubed.errors import (
     MissingFieldError,
     UserIdTooLongError,
 )
+from memcubed.language.redaction import redact
 
 MAX_ID_CHARACTERS: Final = 100
 _MAX_DEPTH: Final = 50
+
+redacting: ContextVar[bool] = ContextVar("redacting", default=False)
+"""Whether what bodies say is redacted as they are read: before anything of them is stored or shown to a model."""
+
+# What names something rather than says it, and files, whose text is redacted when they have been read.
+_NOT_REDACTED: Final = re.compile(
+    r"(?:^|\.)(?:\w*_ids?|filter|file|file_data|url|role|role_name|type|status|\w*_time|model|model_name|timezone)"
+    r"(?:\.|\[|$)"
+)
 
 
 class RequestModel(BaseModel):
@@ -36,6 +48,8 @@ def clean(value: object, path: str = "", depth: int = 0) -> object:
     match value:
         case str():
             _check_text(value, path)
+            if redacting.get() and not _NOT_REDACTED.search(path):
+                return redact(value)
         case float() if not math.isfinite(value):
             raise InvalidRequestError(f"{path} must be a finite number.")
         case dict():

@@ -6,13 +6,14 @@ import os
 import signal
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any, Final
 
 import structlog
 
 from memcubed.documents.model import Document, DocumentType, Piece
 from memcubed.errors import DocumentError
+from memcubed.language.redaction import redact
 
 _CHILD: Final = "memcubed.documents.child"
 _OUT_OF_TIME: Final = frozenset({-signal.SIGXCPU, -signal.SIGKILL})
@@ -38,8 +39,9 @@ class ParserLimits:
 class DocumentParser:
     """Turns the bytes of a document into pieces."""
 
-    def __init__(self, limits: ParserLimits) -> None:
+    def __init__(self, limits: ParserLimits, *, redact: bool = False) -> None:
         self._limits = limits
+        self._redact = redact
         self._slots = asyncio.Semaphore(limits.processes)
 
     async def parse(self, content: bytes, kind: DocumentType) -> Document:
@@ -54,6 +56,8 @@ class DocumentParser:
         if "error" in answer:
             raise DocumentError(str(answer["error"]))
         pieces = tuple(Piece(**{**piece, "heading": tuple(piece["heading"])}) for piece in answer["pieces"])
+        if self._redact:
+            pieces = await asyncio.to_thread(lambda: tuple(map(_redacted, pieces)))
         return Document(pieces, answer["pages"])
 
     async def _read(self, content: bytes, kind: DocumentType) -> dict[str, Any]:
@@ -94,6 +98,12 @@ class DocumentParser:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+
+def _redacted(piece: Piece) -> Piece:
+    repeated = redact(piece.text[: piece.overlap])
+    text = repeated + redact(piece.text[piece.overlap :])
+    return replace(piece, text=text, heading=tuple(map(redact, piece.heading)), overlap=len(repeated))
 
 
 def _fill(file: IO[bytes], content: bytes) -> None:

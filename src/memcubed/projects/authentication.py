@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 from prometheus_client import CollectorRegistry, Histogram
 
+from memcubed.contract.request import redacting
 from memcubed.errors import InvalidKeyError, NotAllowedError, RateLimitedError
 from memcubed.projects.admin_keys import AdminKeyService
 from memcubed.projects.keys import hash_key
@@ -74,6 +75,7 @@ class TokenAuthentication(SecurityBase):
         registry: CollectorRegistry,
         *,
         base_path: str,
+        redact: bool = False,
     ) -> None:
         self.model = APIKey.model_validate(
             {"in": APIKeyIn.header, "name": "Authorization", "description": "`Token <your API key>`"}
@@ -83,6 +85,7 @@ class TokenAuthentication(SecurityBase):
         self._gate = gate
         self._refusals = refusals
         self._base_path = base_path
+        self._redact = redact
         self._seconds = Histogram("memcubed_authentication_seconds", "Time to check an API key.", registry=registry)
 
     async def __call__(self, request: Request) -> Project:
@@ -112,6 +115,7 @@ class TokenAuthentication(SecurityBase):
         begin_work(Work(caller.project.id, purpose_of_route(route)))
         structlog.contextvars.bind_contextvars(project_id=str(caller.project.id))
         request.state.project = caller.project
+        redacting.set(self._redact)  # the body is read after this
         return caller.project
 
 
