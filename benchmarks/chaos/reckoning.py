@@ -15,6 +15,7 @@ from benchmarks.chaos.processes import Fleet
 from tests.support.process import COMMAND
 
 _POLL_SECONDS: Final = 1.0
+_PATIENCE_SECONDS: Final = 60.0
 _AT_ONCE: Final = 4
 _SHOWN: Final = 20
 _MOST_MESSAGES: Final = 50
@@ -78,8 +79,14 @@ class Reckoning:
 
     def __init__(self, fleet: Fleet, key: str, ledger: Ledger) -> None:
         self._fleet = fleet
-        self._key = key
         self._ledger = ledger
+        self._http = httpx.AsyncClient(
+            base_url=fleet.base_url, headers={"Authorization": f"Token {key}"}, timeout=_PATIENCE_SECONDS
+        )
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._http.aclose()
 
     async def rest(self, seconds: float) -> bool:
         """Wait until the queue is empty; whether it became so in this time."""
@@ -177,8 +184,7 @@ class Reckoning:
         return dict(await _each(ask, tasks))
 
     async def _post(self, route: str, body: Json) -> Json:
-        async with httpx.AsyncClient(headers={"Authorization": f"Token {self._key}"}, timeout=60) as http:
-            response = await http.post(f"{self._fleet.base_url}/{route}", json=body)
+        response = await self._http.post(f"/{route}", json=body)
         response.raise_for_status()
         data: Json = response.json()["data"]
         return data

@@ -63,16 +63,22 @@ async def run(options: Options, ledger: Ledger) -> None:
             stopped.set()
             await asyncio.gather(*working)
             await fleet.ready()
-            reckoning = Reckoning(fleet, key, ledger)
-            started = time.monotonic()
-            if await reckoning.rest(options.rest_seconds):
-                ledger.notes["seconds until the queue was empty"] = round(time.monotonic() - started)
-                ledger.notes["tasks that had failed and were tried again"] = await reckoning.retry_failed()
-                await reckoning.rest(options.rest_seconds)
-            await reckoning.settle()
+            await _reckon(Reckoning(fleet, key, ledger), options, ledger)
             await fleet.shut_down()
         finally:
             await fleet.abandon()
+
+
+async def _reckon(reckoning: Reckoning, options: Options, ledger: Ledger) -> None:
+    started = time.monotonic()
+    try:
+        if await reckoning.rest(options.rest_seconds):
+            ledger.notes["seconds until the queue was empty"] = round(time.monotonic() - started)
+            ledger.notes["tasks that had failed and were tried again"] = await reckoning.retry_failed()
+            await reckoning.rest(options.rest_seconds)
+        await reckoning.settle()
+    finally:
+        await reckoning.close()
 
 
 class _Storm:
