@@ -13,7 +13,7 @@ from tests.support.settings import make_settings
 async def test_an_embedding_endpoint_that_was_away_at_the_start_is_calibrated_later(
     start: StartService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("memcubed.bootstrap._PREPARE_SECONDS", 0.05)
+    monkeypatch.setattr("memcubed.bootstrap.service._PREPARE_SECONDS", 0.05)
     with model_server() as model:
         usual = model.embedding_script
         is_away = True

@@ -73,7 +73,7 @@ async def test_a_worker_gives_back_what_does_not_end_in_time(tmp_path: Path, dat
 async def test_what_a_stopped_service_gives_back_is_not_held_against_the_task(
     start: StartService, database: DatabaseUrls, monkeypatch: pytest.MonkeyPatch, attempts: int
 ) -> None:
-    monkeypatch.setattr("memcubed.bootstrap._DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr("memcubed.bootstrap.service._DRAIN_SECONDS", 0.1)
     with ScriptedServer(lambda request: after(30, echo_extraction(request))) as llm:
         settings = llm_settings(llm, task_attempts=attempts)
         async with start(settings, urls=database) as api:

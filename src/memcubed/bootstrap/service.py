@@ -1,58 +1,39 @@
-"""The composition root: from settings to a running service. Nothing else wires."""
+"""Everything that one process runs, wired; and how it starts, works and stops."""
 
 import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
 
-import psycopg
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
 from procrastinate.exceptions import ConnectorException
 from prometheus_client import CollectorRegistry
 
 from memcubed import embedded
-from memcubed.admin.routes import admin_routes
-from memcubed.chat.routes import chat_routes
-from memcubed.chat.service import ChatService
+from memcubed.bootstrap.database import DatabaseUrls
+from memcubed.bootstrap.readers import create_extractor, create_fetcher, create_parser, create_tracing, embeddings_name
 from memcubed.clock import utc_now
 from memcubed.doctor.service import DoctorService
-from memcubed.documents import DocumentParser, ParserLimits
-from memcubed.documents.fetch import Fetcher
-from memcubed.embedded import EmbeddedPostgres
-from memcubed.errors import ConfigurationError, MemcubedError, ProviderError, ServiceUnavailableError
+from memcubed.errors import MemcubedError, ProviderError, ServiceUnavailableError
 from memcubed.feedback.effect import RUN_FEEDBACK, FeedbackEffect
 from memcubed.feedback.llm_reader import LlmReader
 from memcubed.feedback.local_reader import LocalReader
-from memcubed.feedback.routes import feedback_routes
-from memcubed.feedback.service import FeedbackService
-from memcubed.http.app import BASE_PATH, Edge, create_app, create_health_app
+from memcubed.http.app import create_health_app
 from memcubed.http.health import Running, health_routes
-from memcubed.http.links import PublicBase
 from memcubed.http.readiness import Readiness
 from memcubed.http.server import open_socket, served
 from memcubed.knowledge.jobs import KnowledgeQueue
 from memcubed.knowledge.jobs import register_jobs as register_knowledge_jobs
 from memcubed.knowledge.processing import FileProcessor
-from memcubed.knowledge.routes import knowledge_routes
 from memcubed.knowledge.service import KnowledgeService
-from memcubed.knowledge.uploads import UploadLimits
-from memcubed.memories.deleting import DeletionService
-from memcubed.memories.library import MemoryLibrary
-from memcubed.memories.routes import memory_routes
 from memcubed.memories.service import MemoryService
-from memcubed.messages.attachments import FileLimits
-from memcubed.messages.routes import message_routes
-from memcubed.messages.service import MessageLimits, MessageService
-from memcubed.production.agent_words import AgentWordsReader
 from memcubed.production.attachments.reader import AttachmentReader
 from memcubed.production.attachments.service import AttachmentService
 from memcubed.production.echo_guard import EchoGuard
 from memcubed.production.embedding import EmbeddingService
-from memcubed.production.events import LlmEventReader, LocalEventReader
 from memcubed.production.jobs import (
     RUN_SHARE,
     ProductionQueue,
@@ -60,167 +41,59 @@ from memcubed.production.jobs import (
     register_share_job,
     rescue_stalled_jobs,
 )
-from memcubed.production.joined import JoinedExtractor
-from memcubed.production.llm import LlmExtractor
 from memcubed.production.local import LocalExtractor
-from memcubed.production.model import Extractor
-from memcubed.production.preview import PreviewService
-from memcubed.production.routes import preview_routes, task_routes
 from memcubed.production.service import ProductionService
 from memcubed.production.shares import Receipts, ShareService
 from memcubed.production.tasks import TaskKind, TaskService
-from memcubed.production.tools import ToolReader
 from memcubed.profiles.llm_filling import LlmFiller
 from memcubed.profiles.local_filling import LocalFiller
-from memcubed.profiles.routes import profile_routes
 from memcubed.profiles.service import ProfileService
 from memcubed.projects.admin_keys import AdminKeyService
-from memcubed.projects.administration import ProjectAdministration
-from memcubed.projects.authentication import AdminAuthentication, Gate, TokenAuthentication
 from memcubed.projects.input_limit import InputLimit
 from memcubed.projects.limits import Bucket
-from memcubed.projects.refusals import FailedKeys, Refusals
+from memcubed.projects.refusals import Refusals
 from memcubed.projects.service import ProjectService
 from memcubed.providers.calls import ProviderCalls, ProviderMetrics, WatchedModel
 from memcubed.providers.configured import (
-    DEFAULT_RERANKER,
     create_embedder,
     create_model,
-    create_reranker,
-    create_rewriting_model,
     create_vision_model,
 )
 from memcubed.providers.embeddings import Embedder
 from memcubed.providers.llm.metering import MeteredModel, MeteredVision
 from memcubed.providers.llm.protocol import LanguageModel
 from memcubed.recall.calibrations import CalibrationService
-from memcubed.recall.cube_search import CubeSearch
 from memcubed.recall.model import Calibration
 from memcubed.recall.recalled import RecalledMemories
-from memcubed.recall.repository import RecallRepository
-from memcubed.recall.rerank import LocalScorer, ModelScorer, RerankService
-from memcubed.recall.reranking import Reranking
-from memcubed.recall.rewriting import QueryRewriter
-from memcubed.recall.routes import recall_routes
-from memcubed.recall.service import RecallService
 from memcubed.settings import Settings
 from memcubed.skills.distilling import Distiller
 from memcubed.skills.generation import SkillGenerator
 from memcubed.skills.jobs import register_skill_jobs
-from memcubed.skills.routes import skill_routes
 from memcubed.skills.service import SkillService
 from memcubed.skills.upload import SkillReader
 from memcubed.skills.uploaded import UploadedSkills
 from memcubed.store.job_watch import JobWatch
-from memcubed.store.migrate import check, head_revision, migrate
+from memcubed.store.migrate import head_revision
 from memcubed.store.queue import Backoff, create_queue
 from memcubed.store.queue_state import StoreMetrics
 from memcubed.store.session import UNAVAILABLE_ERRORS, Database
 from memcubed.store.slots import DatabaseSlots
-from memcubed.tracing import NoTracing, Tracing
 from memcubed.usage.jobs import attribute_job
 from memcubed.usage.service import UsageService
-
-_OTHER_CLIENTS: Final = (
-    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-)
-_DRAIN_SECONDS: Final = 20.0
-_RERANK_SECONDS: Final = 30.0  # a search can do without a reranker, who asks for nothing else can wait
-_RESTART_SECONDS: Final = 1.0
-_WATCH_SECONDS: Final = 3.0
-_PREPARE_SECONDS: Final = 15.0
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseUrls:
-    """Where the database is: as the tables' owner, and as the role that the service runs as."""
-
-    owner: str
-    service: str
+_DRAIN_SECONDS: Final = 20.0
 
 
-def open_database(settings: Settings) -> DatabaseUrls:
-    """The configured database, or the bundled one, started when it does not run. Blocks."""
-    if settings.database_url is None:
-        bundled: EmbeddedPostgres = embedded.start(settings.home)
-        return DatabaseUrls(owner=bundled.admin_url, service=bundled.service_url)
-    service = settings.database_url.get_secret_value()
-    owner = settings.migration_database_url
-    return DatabaseUrls(owner=service if owner is None else owner.get_secret_value(), service=service)
+_RESTART_SECONDS: Final = 1.0
 
 
-def prepare_database(settings: Settings) -> DatabaseUrls:
-    """A database of this release's schema: the bundled one is migrated, another one is only checked. Blocks."""
-    urls = open_database(settings)
-    if settings.uses_bundled_database:
-        migrate(urls.owner, urls.service)
-    check(urls.service)
-    return urls
+_WATCH_SECONDS: Final = 3.0
 
 
-def release_database(settings: Settings, urls: DatabaseUrls) -> bool:
-    """Stop the bundled database unless another process works with it; whether it was stopped. Blocks."""
-    if not settings.uses_bundled_database:
-        return False
-    try:
-        with psycopg.connect(urls.owner, autocommit=True) as connection:
-            others = connection.execute(_OTHER_CLIENTS).fetchone()
-    except psycopg.OperationalError as error:
-        log.warning("database_not_asked_to_stop", reason=str(error).splitlines()[0])
-        return False
-    return others is not None and others[0] == 0 and embedded.stop(settings.home)
-
-
-def create_fetcher(settings: Settings) -> Fetcher:
-    """What fetches the URLs that requests give."""
-    return Fetcher(
-        enabled=settings.fetch_urls,
-        max_bytes=settings.fetch_max_bytes,
-        timeout_seconds=settings.fetch_timeout_seconds,
-        allowed_hosts=settings.fetch_allowed_hosts.split(","),
-    )
-
-
-def create_extractor(settings: Settings, model: LanguageModel | None) -> Extractor:
-    """The LLM extractor when there is a model, else the local one; beside either the readers of other kinds."""
-    if model is None:
-        return JoinedExtractor(LocalExtractor(), [LocalEventReader(), ToolReader()])
-    extractor = LlmExtractor(
-        model, window_tokens=settings.llm_window_tokens, max_answer_tokens=settings.llm_max_answer_tokens
-    )
-    events = LlmEventReader(
-        model, window_tokens=settings.llm_window_tokens, max_answer_tokens=settings.llm_max_answer_tokens
-    )
-    return JoinedExtractor(extractor, [AgentWordsReader(), events, ToolReader(model)])
-
-
-def create_tracing(settings: Settings) -> Tracing:
-    """Where spans go; OpenTelemetry is imported only where it is asked for. Raises ConfigurationError without it."""
-    if settings.otlp_endpoint is None:
-        return NoTracing()
-    try:
-        from memcubed.otel import OtelTracing  # noqa: PLC0415 - an extra, and slow to import
-    except ImportError as error:
-        raise ConfigurationError(
-            "MEMCUBED_OTLP_ENDPOINT is set, but OpenTelemetry is not installed: pip install 'memcubed[otel]'."
-        ) from error
-    return OtelTracing(settings.otlp_endpoint, version=version("memcubed"))
-
-
-def create_parser(settings: Settings) -> DocumentParser:
-    """The reader of documents, with the limits that the settings give."""
-    return DocumentParser(
-        ParserLimits(
-            bytes=settings.document_max_bytes,
-            pages=settings.document_max_pages,
-            characters=settings.document_max_characters,
-            seconds=settings.document_timeout_seconds,
-            memory_bytes=settings.document_memory_mb * 1_000_000,
-        ),
-        redact=settings.redact,
-    )
+_PREPARE_SECONDS: Final = 15.0
 
 
 class Service:
@@ -435,7 +308,7 @@ class Service:
         worker = asyncio.create_task(self.work(), name="worker")
         async with self._measured():
             await stopped.wait()
-            await _drained(worker)
+            await drained(worker)
         await self.stop()
 
     @asynccontextmanager
@@ -509,7 +382,8 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-async def _drained(worker: asyncio.Task[None]) -> None:
+async def drained(worker: asyncio.Task[None]) -> None:
+    """Let a worker finish its running jobs, or give them back to the queue, and end."""
     log.info("finishing_running_jobs", at_most_seconds=_DRAIN_SECONDS)
     await _cancelled(worker)
 
@@ -521,14 +395,6 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
         await asyncio.wait({task}, timeout=_DRAIN_SECONDS + _RESTART_SECONDS)
 
 
-def embeddings_name(embedder: Embedder) -> str:
-    """The vector space in use, or that it is not known yet."""
-    try:
-        return embedder.space
-    except ProviderError:
-        return "not answering yet"
-
-
 async def calibrate(settings: Settings, urls: DatabaseUrls) -> Calibration:
     """Fit and store the calibration of the configured embedding model. Raises ProviderError."""
     service = Service(settings, urls)
@@ -537,137 +403,3 @@ async def calibrate(settings: Settings, urls: DatabaseUrls) -> Calibration:
         return await service.calibrations.fit()
     finally:
         await service.stop()
-
-
-def create_http(service: Service, *, with_worker: bool) -> FastAPI:
-    """The API of a service, and with `with_worker` its worker in the same process."""
-    settings = service.settings
-    messages = MessageService(
-        service.database,
-        service.memories,
-        service.tasks,
-        service.input_limit,
-        service.knowledge,
-        utc_now,
-        MessageLimits(
-            tokens=settings.add_max_tokens,
-            files=FileLimits(
-                count=settings.files_max_count,
-                file_bytes=settings.document_max_bytes,
-                total_bytes=settings.files_max_bytes,
-            ),
-            sync_wait_seconds=settings.sync_wait_seconds,
-        ),
-    )
-    feedback = FeedbackService(
-        service.database,
-        messages,
-        service.tasks,
-        service.knowledge,
-        service.input_limit.at_most(settings.add_max_tokens),
-        utc_now,
-        sync_wait_seconds=settings.sync_wait_seconds,
-    )
-    library = MemoryLibrary(
-        service.database,
-        service.memories,
-        service.embedder,
-        service.jobs.enqueue_embedding,
-        utc_now,
-        service.input_limit.at_most(settings.memory_max_tokens),
-    )
-    previews = PreviewService(service.extractor, service.input_limit, utc_now, max_tokens=settings.extract_max_tokens)
-    reranker = create_reranker(settings, timeout=settings.rerank_timeout_seconds)
-    patient_reranker = create_reranker(settings, timeout=_RERANK_SECONDS)
-    local_scorer = LocalScorer(service.embedder, service.calibrations)
-    reranks = RerankService(
-        local_scorer
-        if patient_reranker is None
-        else ModelScorer(patient_reranker, settings.rerank_model or DEFAULT_RERANKER),
-        service.input_limit,
-        max_tokens=settings.rerank_max_tokens,
-        max_documents=settings.rerank_max_documents,
-    )
-    model = service.metered(create_rewriting_model(settings), service.watched_calls("rewriting"))
-    recall = RecallService(
-        CubeSearch(RecallRepository(service.database), service.knowledge),
-        service.embedder,
-        service.calibrations,
-        service.input_limit.at_most(settings.query_max_tokens),
-        utc_now,
-        service.registry,
-        service.recalled,
-        rewriter=None
-        if model is None
-        else QueryRewriter(model, service.registry, timeout_seconds=settings.query_rewrite_timeout_seconds),
-        reranking=None
-        if reranker is None
-        else Reranking(reranker, service.registry, timeout_seconds=settings.rerank_timeout_seconds),
-    )
-    chats = ChatService(
-        service.model,
-        recall,
-        messages,
-        service.input_limit,
-        utc_now,
-        max_tokens=settings.chat_max_tokens,
-        other_models=frozenset(name.strip() for name in settings.chat_models.split(",") if name.strip()),
-    )
-    gate = Gate(FailedKeys(settings.failed_keys_per_minute), service.refusals)
-    authenticate = TokenAuthentication(
-        service.projects, gate, service.refusals, service.registry, base_path=BASE_PATH, redact=settings.redact
-    )
-
-    uploads = UploadLimits(
-        files=settings.files_max_count, file_bytes=settings.document_max_bytes, all_bytes=settings.files_max_bytes
-    )
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await service.start()
-        worker = asyncio.create_task(service.work(), name="worker") if with_worker else None
-        try:
-            yield
-        finally:
-            if worker is not None:
-                await _drained(worker)
-            await service.stop()
-            for provider in (reranker, patient_reranker, model):
-                if provider is not None:
-                    await provider.close()
-
-    app = create_app(
-        version=version("memcubed"),
-        routers=[
-            message_routes(messages, authenticate),
-            task_routes(service.tasks, authenticate),
-            preview_routes(previews, authenticate),
-            recall_routes(recall, reranks, authenticate),
-            chat_routes(chats, authenticate),
-            profile_routes(service.profiles, authenticate),
-            memory_routes(library, DeletionService(service.database, utc_now), authenticate),
-            feedback_routes(feedback, authenticate),
-            knowledge_routes(service.knowledge, authenticate, uploads),
-            skill_routes(service.skills, authenticate),
-        ],
-        admin=admin_routes(
-            ProjectAdministration(service.database),
-            service.usage,
-            service.doctor,
-            AdminAuthentication(service.admin_keys, gate),
-            utc_now,
-            default_timezone=settings.default_timezone,
-        ),
-        health=service.health_routes(has_worker=with_worker),
-        lifespan=lifespan,
-        registry=service.registry,
-        tracing=service.tracing,
-        edge=Edge(
-            max_request_bytes=settings.max_request_bytes,
-            max_upload_bytes=uploads.all_bytes * 4 // 3 + settings.max_request_bytes,  # in base64, with room around it
-            cors_origins=[origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()],
-            has_docs=settings.api_docs,
-        ),
-    )
-    app.add_middleware(PublicBase, public_url=settings.public_url)
-    return app
