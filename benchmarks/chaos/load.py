@@ -28,7 +28,7 @@ _FEEDBACK: Final = (
 
 
 class Client:
-    """One of several that work at the same time; which requests it sends depends on the seed only."""
+    """One of several that work at the same time; what it sends depends on the seed, and on the answers."""
 
     def __init__(self, index: int, seed: int, base_url: str, key: str, ledger: Ledger, *, pause: float) -> None:
         self._index = index
