@@ -14,7 +14,7 @@ from memcubed.errors import MemcubedError, ProviderError
 from memcubed.feedback.correction import find_correction
 from memcubed.feedback.model import WEIGHT, FeedbackReader, FeedbackRequest, Reading
 from memcubed.feedback.replacement import Replacement
-from memcubed.memories.model import MemoryKind, MemoryLayer, NewMemory, SourceRole, StoredMemory
+from memcubed.memories.model import MemoryKind, MemoryLayer, MemoryStatus, NewMemory, SourceRole, StoredMemory
 from memcubed.memories.rewriting import Rewrite, index_text
 from memcubed.memories.service import MemoryService
 from memcubed.memories.succession import Outdated
@@ -72,6 +72,9 @@ class FeedbackEffect:
         reading = await self._reader.read(FeedbackRequest(turn, share.context, known, timezone))
         if reading.replacement is not None:
             return await self._replace(share, reading.replacement)
+        if reading.forgotten is not None:
+            await self._forget(share, [memory for memory in known if memory.id in reading.forgotten])
+            return True
         return await self._correct(share, turn, known, reading)
 
     async def _known(self, share: Share, turn: Turn) -> list[StoredMemory]:
@@ -163,6 +166,23 @@ class FeedbackEffect:
         log.info("words_replaced", project_id=str(share.project_id), task_id=str(share.task_id), memories=len(changes))
         return all(vector is not None for vector in vectors)
 
+    async def _forget(self, share: Share, meant: Sequence[StoredMemory]) -> None:
+        reason = f"forgotten at the word of feedback (task {share.task_id})"
+        async with self._database.transaction(share.project_id) as connection:
+            if not await self._shares.lock(connection, share):
+                return
+            if await self._only_corrects(connection, share):
+                await self._end(connection, share, _NOTHING_TO_CORRECT)
+                return
+            for memory in sorted(meant, key=lambda one: one.id):
+                gone = Rewrite(status=MemoryStatus.ARCHIVED)
+                done = await self._memories.rewrite(
+                    connection, memory, gone, project_id=share.project_id, reason=reason
+                )
+                if not done:
+                    raise MemcubedError("A memory was changed while it was to be forgotten.")  # tried again
+            await self._end(connection, share, _told_of_forgetting(len(meant)))
+
     async def _end(self, connection: AsyncConnection, share: Share, reason: str) -> None:
         """Nothing came of it: the share ends with the reason."""
         await self._memories.archive_coarse(connection, share.project_id, share.cube_id, share.task_id)
@@ -225,6 +245,12 @@ def _new_memory(draft: Draft, turn: Turn, vector: Vector | None) -> NewMemory:
         memory_time=draft.memory_time,
         vector=vector,
     )
+
+
+def _told_of_forgetting(count: int) -> str:
+    if count == 0:
+        return "No memory says what is to be forgotten."
+    return f"Forgot {count} {'memory' if count == 1 else 'memories'}."
 
 
 def _told_of_replacement(replacement: Replacement, count: int) -> str:

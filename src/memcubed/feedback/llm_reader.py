@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from memcubed.feedback.contradiction import occurs, quoted, terms, without_sentences_about
 from memcubed.feedback.correction import without_lead
-from memcubed.feedback.local_reader import NOT_FEEDBACK, LocalReader, says_nothing
+from memcubed.feedback.local_reader import NOT_FEEDBACK, LocalReader, read_forgetting, says_nothing
 from memcubed.feedback.model import Denied, FeedbackRequest, Reading
 from memcubed.feedback.replacement import Replacement, find_replacement
 from memcubed.feedback.wording import day, read_draft
@@ -95,6 +95,9 @@ class LlmReader:
         replacement = find_replacement(text)
         if replacement is not None:
             return Reading(replacement=replacement)
+        forgotten = read_forgetting(request)
+        if forgotten is not None:
+            return forgotten
         if says_nothing(text):
             return Reading(nothing_reason=NOT_FEEDBACK)
         shown = {f"m{number}": memory for number, memory in enumerate(request.known[:_MOST_MEMORIES], start=1)}

@@ -7,6 +7,7 @@ from typing import Final
 
 from memcubed.feedback.contradiction import Contradiction, find_contradiction, terms
 from memcubed.feedback.correction import Correction, find_correction, without_lead
+from memcubed.feedback.forgetting import TOO_VAGUE, find_forgetting, list_meant
 from memcubed.feedback.model import Denied, FeedbackRequest, Reading
 from memcubed.feedback.replacement import find_replacement
 from memcubed.feedback.wording import correction_draft, is_first_person, said_draft
@@ -46,6 +47,9 @@ class LocalReader:
         replacement = find_replacement(text)
         if replacement is not None:
             return Reading(replacement=replacement)
+        forgotten = read_forgetting(request)
+        if forgotten is not None:
+            return forgotten
         if says_nothing(text):
             return Reading(nothing_reason=NOT_FEEDBACK)
         correction = find_correction(text)
@@ -56,6 +60,16 @@ class LocalReader:
         )
         extraction = await self._extractor.extract(asked)
         return Reading(drafts=extraction.drafts or (said_draft(request),))
+
+
+def read_forgetting(request: FeedbackRequest) -> Reading | None:
+    """The memories that feedback asks to forget; None when it asks for nothing of the kind."""
+    what = find_forgetting(request.turn.content)
+    if what is None:
+        return None
+    if not what:
+        return Reading(nothing_reason=TOO_VAGUE)
+    return Reading(forgotten=tuple(memory.id for memory in list_meant(what, request.known)))
 
 
 def says_nothing(text: str) -> bool:

@@ -37,12 +37,13 @@ class Denied:
 class Reading:
     """What feedback comes to: a replacement, or memories to store and others that they deny, or the reason for nothing.
 
-    `denied` give way to the first of `drafts`.
+    `denied` give way to the first of `drafts`. `forgotten` is None unless the feedback asks to forget.
     """
 
     drafts: tuple[Draft, ...] = ()
     denied: tuple[Denied, ...] = ()
     replacement: Replacement | None = None
+    forgotten: tuple[UUID, ...] | None = None
     nothing_reason: str | None = None
 
 
