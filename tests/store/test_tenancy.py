@@ -248,7 +248,13 @@ async def test_the_queue_holds_ids_only(api: Api) -> None:
     columns = query(
         api.urls.owner, "SELECT DISTINCT key, jsonb_typeof(value) FROM procrastinate_jobs, jsonb_each(args) ORDER BY 1"
     )
-    assert {name for name, _ in columns} <= {"project_id", "cube_id", "task_id", "file_id", "failures", "timestamp"}
+    ids = {"project_id", "cube_id", "task_id", "file_id"}
+    assert {name for name, _ in columns} <= ids | {"failures", "timestamp", "origin"}
+    origins = query(
+        api.urls.owner,
+        "SELECT DISTINCT key FROM procrastinate_jobs, jsonb_each(args -> 'origin') WHERE args ? 'origin'",
+    )
+    assert {name for (name,) in origins} <= {"request_id", "traceparent", "tracestate"}
 
 
 async def test_one_projects_key_sees_nothing_of_anothers(api: Api) -> None:

@@ -19,6 +19,7 @@ from memcubed.language.detect import Language, detect
 from memcubed.language.sentences import sentences
 from memcubed.memories.model import StoredMemory
 from memcubed.production.llm.wording import numbers, wording
+from memcubed.production.own_part import own_part
 from memcubed.providers.llm import LanguageModel
 from memcubed.providers.llm.untrusted import fence, new_nonce
 
@@ -114,7 +115,7 @@ class LlmReader:
         self, answer: FeedbackAnswer, request: FeedbackRequest, shown: Mapping[str, StoredMemory]
     ) -> Reading:
         """What of the answer is believed, with what the rules find by themselves."""
-        text = request.turn.content
+        text = own_part(request.turn.content)  # no order in it makes a memory give way
         replacement = Replacement(answer.old.strip(), answer.new.strip())
         if answer.action == "replace" and _is_named(replacement, text):
             return Reading(replacement=replacement)
@@ -155,9 +156,7 @@ def is_grounded(corrected: str, request: FeedbackRequest, believed: Sequence[Sto
 
 
 def is_touched(memory: StoredMemory, feedback: str) -> bool:
-    """Whether feedback has anything in common with a memory; across languages that can't be told by words."""
-    if detect(memory.value) is not detect(feedback):
-        return True
+    """Whether feedback has anything in common with a memory: across languages a name, a number, a word of both."""
     return bool(set(terms(without_lead(feedback))) & set(terms(f"{memory.key}\n{memory.value}")))
 
 
