@@ -284,7 +284,7 @@ class Service:
         await self.queue.close_async()
         await self.recalled.drain()
         await self.database.close()
-        for model in (self.model, self.vision):
+        for model in (self.embedder, self.model, self.vision):
             if model is not None:
                 await model.close()
         await asyncio.to_thread(self.tracing.close)

@@ -116,6 +116,10 @@ class WatchedEmbedder:
         with self._calls.watch_parts():
             await self._inner.load()
 
+    async def close(self) -> None:
+        """Close the wrapped embedder."""
+        await self._inner.close()
+
     async def embed_documents(self, texts: Sequence[str]) -> list[Vector]:
         """Ask the wrapped embedder."""
         with self._calls.watch("embed documents", self._name):

@@ -47,6 +47,10 @@ class CachedEmbedder:
         """Load the wrapped embedder."""
         await self._inner.load()
 
+    async def close(self) -> None:
+        """Close the wrapped embedder."""
+        await self._inner.close()
+
     async def embed_documents(self, texts: Sequence[str]) -> list[Vector]:
         """Ask the wrapped embedder."""
         return await self._inner.embed_documents(texts)

@@ -71,6 +71,9 @@ class LocalEmbedder:
         await self.embed_query("warm")
         await self.embed_documents(["warm"])
 
+    async def close(self) -> None:
+        """There is no connection to close."""
+
     async def embed_documents(self, texts: Sequence[str]) -> list[Vector]:
         """One vector of unit length a text, in order."""
         vectors: list[Vector] = []

@@ -36,3 +36,7 @@ class Embedder(Protocol):
     async def embed_query(self, text: str) -> Vector:
         """Return the vector of unit length of a question."""
         ...
+
+    async def close(self) -> None:
+        """Give up connections; the embedder is not used afterwards."""
+        ...

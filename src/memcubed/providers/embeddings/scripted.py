@@ -53,6 +53,9 @@ class HashEmbedder:
         """Count as a call and fail as one, like an endpoint that is probed."""
         await self._answer([])
 
+    async def close(self) -> None:
+        """There is no connection to close."""
+
     async def embed_documents(self, texts: Sequence[str]) -> list[Vector]:
         """One vector of unit length a text, in order."""
         return await self._answer(texts)
