@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from importlib import resources
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -15,6 +13,7 @@ from memcubed.language.tokens import estimate_tokens
 from memcubed.memories.schemas import MemoryLists
 from memcubed.messages.model import Role
 from memcubed.providers.llm import ChatMessage, ChatRole
+from memcubed.providers.llm.prompts import read_prompt
 from memcubed.providers.llm.untrusted import fence
 
 PROMPT_VERSION: Final = "chat.v1"
@@ -50,11 +49,9 @@ class Said:
     text: str
 
 
-@cache
 def load_prompt(language: Language) -> str:
-    """Read the instructions from the package."""
-    file = resources.files("memcubed.chat") / "prompts" / f"{PROMPT_VERSION}.{language.value}.md"
-    return file.read_text(encoding="utf-8").strip()
+    """The instructions."""
+    return read_prompt("memcubed.chat", f"{PROMPT_VERSION}.{language.value}")
 
 
 def render_chat(

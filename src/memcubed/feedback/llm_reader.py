@@ -1,8 +1,6 @@
 """Feedback as a language model understands it, believed only as far as the feedback and the memories support it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from importlib import resources
 from typing import Annotated, Final, Literal
 
 import structlog
@@ -21,6 +19,7 @@ from memcubed.memories.model import StoredMemory
 from memcubed.production.llm.wording import numbers, wording
 from memcubed.production.own_part import own_part
 from memcubed.providers.llm import LanguageModel
+from memcubed.providers.llm.prompts import read_prompt
 from memcubed.providers.llm.untrusted import fence, new_nonce
 
 PROMPT_VERSION: Final = "feedback.v1"
@@ -66,11 +65,9 @@ class FeedbackAnswer(BaseModel):
     new: Annotated[str, BeforeValidator(_text)] = Field(default="", json_schema_extra={"maxLength": 60})
 
 
-@cache
 def load_prompt(language: Language) -> str:
-    """Read the instructions from the package."""
-    file = resources.files("memcubed.feedback") / "prompts" / f"{PROMPT_VERSION}.{language.value}.md"
-    return file.read_text(encoding="utf-8").strip()
+    """The instructions."""
+    return read_prompt("memcubed.feedback", f"{PROMPT_VERSION}.{language.value}")
 
 
 class LlmReader:

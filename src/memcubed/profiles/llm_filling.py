@@ -1,8 +1,6 @@
 """Filling fields by a language model, believing of its answer only what the user's own words support."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from importlib import resources
 from typing import Annotated, Final
 
 import structlog
@@ -14,6 +12,7 @@ from memcubed.messages.model import Turn
 from memcubed.profiles.filling import Filling, OpenField
 from memcubed.profiles.model import MAX_VALUE_CHARACTERS
 from memcubed.providers.llm import LanguageModel
+from memcubed.providers.llm.prompts import read_prompt
 from memcubed.providers.llm.untrusted import fence, new_nonce
 
 PROMPT_VERSION: Final = "profile.v1"
@@ -57,11 +56,9 @@ class FilledFields(BaseModel):
     fields: list[FilledField] = Field(json_schema_extra={"maxItems": 20})
 
 
-@cache
 def load_prompt(language: Language) -> str:
-    """Read the instructions from the package."""
-    file = resources.files("memcubed.profiles") / "prompts" / f"{PROMPT_VERSION}.{language.value}.md"
-    return file.read_text(encoding="utf-8").strip()
+    """The instructions."""
+    return read_prompt("memcubed.profiles", f"{PROMPT_VERSION}.{language.value}")
 
 
 class LlmFiller:

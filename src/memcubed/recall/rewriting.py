@@ -6,8 +6,6 @@ The original query is always searched as well, so that the worst that a bad rewr
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import cache
-from importlib import resources
 from typing import Annotated, Final
 
 import numpy as np
@@ -18,6 +16,7 @@ from memcubed.language.detect import Language, detect, has_han
 from memcubed.providers.embeddings import Vector
 from memcubed.providers.embeddings.unit import to_unit
 from memcubed.providers.llm import LanguageModel
+from memcubed.providers.llm.prompts import read_prompt
 from memcubed.providers.llm.untrusted import encodable, fence, new_nonce
 from memcubed.recall.optional import OptionalStep
 
@@ -45,11 +44,9 @@ class RewrittenQuery(BaseModel):
     text: Annotated[str, BeforeValidator(_empty_for_none)] = Field(json_schema_extra={"maxLength": _LONGEST_TEXT})
 
 
-@cache
 def load_prompt(language: Language) -> str:
-    """Read the instructions from the package."""
-    file = resources.files("memcubed.recall") / "prompts" / f"{PROMPT_VERSION}.{language.value}.md"
-    return file.read_text(encoding="utf-8").strip()
+    """The instructions."""
+    return read_prompt("memcubed.recall", f"{PROMPT_VERSION}.{language.value}")
 
 
 def render_query(query: str, language: Language, *, nonce: str) -> str:

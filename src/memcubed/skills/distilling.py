@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
-from importlib import resources
 from typing import Final
 
 import structlog
@@ -15,6 +13,7 @@ from memcubed.language.words import tokens
 from memcubed.memories.schemas import SkillValue
 from memcubed.messages.model import Role
 from memcubed.providers.llm import LanguageModel
+from memcubed.providers.llm.prompts import read_prompt
 from memcubed.providers.llm.untrusted import fence, new_nonce
 from memcubed.skills.model import Episode
 
@@ -59,11 +58,9 @@ class DistilledSkill(BaseModel):
     preference: list[DistilledPoint] = Field(json_schema_extra={"maxItems": 6})
 
 
-@cache
 def load_prompt(language: Language) -> str:
-    """Read the instructions from the package."""
-    file = resources.files("memcubed.skills") / "prompts" / f"{PROMPT_VERSION}.{language.value}.md"
-    return file.read_text(encoding="utf-8").strip()
+    """The instructions."""
+    return read_prompt("memcubed.skills", f"{PROMPT_VERSION}.{language.value}")
 
 
 class Distiller:

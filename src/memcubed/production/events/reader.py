@@ -5,7 +5,6 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from functools import cache
-from importlib import resources
 from typing import Final
 
 from memcubed.language.cleaning import normalised
@@ -34,6 +33,7 @@ from memcubed.production.llm.tagging import choose_tags
 from memcubed.production.llm.turn_dates import local_day, supported
 from memcubed.production.llm.windows import Window, cut_windows, halve
 from memcubed.production.model import Draft, Extraction, ExtractionRequest
+from memcubed.providers.llm.prompts import read_prompt
 from memcubed.providers.llm.protocol import LanguageModel, TooLongForModelError
 from memcubed.providers.llm.untrusted import new_nonce
 from memcubed.usage.model import Usage
@@ -55,11 +55,11 @@ _TASK: Final = {
 @cache
 def load_prompt(language: Language) -> Prompt:
     """Read the instructions from the package."""
-    file = resources.files("memcubed.production.events") / "prompts" / f"{PROMPT_VERSION}.{language.value}.md"
-    text = file.read_text(encoding="utf-8").strip()
+    name = f"{PROMPT_VERSION}.{language.value}"
+    text = read_prompt("memcubed.production.events", name)
     found = _EXAMPLE.search(text)
     if found is None:
-        raise ValueError(f"{file.name} has no <example>")
+        raise ValueError(f"{name} has no <example>")
     return Prompt(f"{PROMPT_VERSION}.{language.value}", text, found.group(1))
 
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
 from memcubed.language.detect import Language
 from memcubed.memories.model import MemoryKind
@@ -13,6 +12,7 @@ from memcubed.production.llm.options import find_choice
 from memcubed.production.llm.turn_dates import relative_dates
 from memcubed.production.llm.windows import Window, last_turns
 from memcubed.production.model import STATED_KINDS, ExtractionRequest
+from memcubed.providers.llm.prompts import read_prompt
 from memcubed.providers.llm.untrusted import fence
 
 PROMPT_VERSION = "extract.v1"
@@ -41,11 +41,11 @@ class Prompt:
 @cache
 def load_prompt(language: Language) -> Prompt:
     """Read the instructions from the package."""
-    file = resources.files("memcubed.production.llm") / "prompts" / f"{PROMPT_VERSION}.{language.value}.md"
-    text = file.read_text(encoding="utf-8").strip()
+    name = f"{PROMPT_VERSION}.{language.value}"
+    text = read_prompt("memcubed.production.llm", name)
     found = _EXAMPLE.search(text)
     if found is None:
-        raise ValueError(f"{file.name} has no <example>")
+        raise ValueError(f"{name} has no <example>")
     return Prompt(f"{PROMPT_VERSION}.{language.value}", text, found.group(1))
 
 

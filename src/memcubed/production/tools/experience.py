@@ -3,8 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, Field
@@ -14,6 +12,7 @@ from memcubed.language.detect import Language
 from memcubed.language.sentences import clip
 from memcubed.production.tools import wording
 from memcubed.production.tools.trajectories import MAX_STEPS, Trajectory
+from memcubed.providers.llm.prompts import read_prompt
 from memcubed.providers.llm.protocol import LanguageModel
 from memcubed.providers.llm.untrusted import fence, new_nonce
 from memcubed.usage.model import Usage
@@ -56,11 +55,9 @@ class LearnedExperience(BaseModel):
     tools: list[LearnedOfTool] = Field(default_factory=list, json_schema_extra={"maxItems": MAX_STEPS})
 
 
-@cache
 def load_prompt(language: Language) -> str:
-    """Read the instructions from the package."""
-    file = resources.files("memcubed.production.tools") / "prompts" / f"{PROMPT_VERSION}.{language.value}.md"
-    return file.read_text(encoding="utf-8").strip()
+    """The instructions."""
+    return read_prompt("memcubed.production.tools", f"{PROMPT_VERSION}.{language.value}")
 
 
 async def ask_experience(model: LanguageModel, trajectory: Trajectory, language: Language) -> tuple[Experience, Usage]:
