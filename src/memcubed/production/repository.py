@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -163,23 +163,26 @@ class TaskRepository:
             select(task_shares.c.status)
             .join(held, held.c.id == task_shares.c.cube_id)
             .where(
-                task_shares.c.project_id == self._project_id,
-                task_shares.c.cube_id == cube_id,
-                task_shares.c.task_id == task_id,
+                *self._is_share(cube_id, task_id),
             )
             .with_for_update(of=task_shares)
         )
         status: str | None = (await self._connection.execute(statement)).scalar_one_or_none()
         return status
 
+    def _is_share(self, cube_id: UUID, task_id: UUID) -> tuple[ColumnElement[bool], ...]:
+        return (
+            task_shares.c.project_id == self._project_id,
+            task_shares.c.cube_id == cube_id,
+            task_shares.c.task_id == task_id,
+        )
+
     async def count_failures(self, cube_id: UUID, task_id: UUID) -> int:
         """How many tries of a share have failed; 0 when there is no such share."""
         failures: int | None = (
             await self._connection.execute(
                 select(task_shares.c.attempts).where(
-                    task_shares.c.project_id == self._project_id,
-                    task_shares.c.cube_id == cube_id,
-                    task_shares.c.task_id == task_id,
+                    *self._is_share(cube_id, task_id),
                 )
             )
         ).scalar_one_or_none()
@@ -190,9 +193,7 @@ class TaskRepository:
         await self._connection.execute(
             update(task_shares)
             .where(
-                task_shares.c.project_id == self._project_id,
-                task_shares.c.cube_id == cube_id,
-                task_shares.c.task_id == task_id,
+                *self._is_share(cube_id, task_id),
             )
             .values(attempts=task_shares.c.attempts + 1, last_error=error)
         )
@@ -202,9 +203,7 @@ class TaskRepository:
         waits: int | None = (
             await self._connection.execute(
                 select(task_shares.c.waits).where(
-                    task_shares.c.project_id == self._project_id,
-                    task_shares.c.cube_id == cube_id,
-                    task_shares.c.task_id == task_id,
+                    *self._is_share(cube_id, task_id),
                 )
             )
         ).scalar_one_or_none()
@@ -215,9 +214,7 @@ class TaskRepository:
         await self._connection.execute(
             update(task_shares)
             .where(
-                task_shares.c.project_id == self._project_id,
-                task_shares.c.cube_id == cube_id,
-                task_shares.c.task_id == task_id,
+                *self._is_share(cube_id, task_id),
                 task_shares.c.finished_at.is_(None),
             )
             .values(waits=task_shares.c.waits + 1, last_error=reason)
@@ -238,9 +235,7 @@ class TaskRepository:
         await self._connection.execute(
             update(task_shares)
             .where(
-                task_shares.c.project_id == self._project_id,
-                task_shares.c.cube_id == cube_id,
-                task_shares.c.task_id == task_id,
+                *self._is_share(cube_id, task_id),
             )
             .values(
                 status=status,
