@@ -100,7 +100,7 @@ async def test_a_bare_value_that_several_have_corrects_none(client: Client) -> N
     await remember(client, LIMIT, "差旅住宿的上限是800元。")
     done = await feedback(client, "不是800元，应该是600元")
     assert done["memory_views"] == {"detail_factual": {"added": 1}}
-    assert done["reason"] is None
+    assert done["reason"] == "Remembered; no memory was recognised as corrected by it."
     assert sum("上限是800元" in value for value in await facts(client)) == 2
 
 

@@ -38,6 +38,7 @@ MOST_REPLACED: Final = 100_000
 _QUERY_CHARACTERS: Final = 2000
 _BATCH: Final = 64
 _NOTHING_TO_CORRECT: Final = "Nothing here says what the feedback corrects."
+_NONE_GAVE_WAY: Final = "Remembered; no memory was recognised as corrected by it."
 
 log = structlog.get_logger(__name__)
 
@@ -123,7 +124,8 @@ class FeedbackEffect:
         if len(new) > 1:
             added += await self._memories.settle(*place, new[1:], share.provenance, extractor=name)
         reason_for_nothing = None if added else "What the feedback says was remembered already."
-        await self._shares.complete(connection, share, memories=added, reason=reason_for_nothing, note=done.note)
+        note = done.note or (_NONE_GAVE_WAY if added else None)
+        await self._shares.complete(connection, share, memories=added, reason=reason_for_nothing, note=note)
         log.info(
             "feedback_took_effect",
             project_id=str(share.project_id),
