@@ -11,7 +11,7 @@ import typer
 from memcubed import bootstrap, embedded
 from memcubed.commands.doctor import doctor
 from memcubed.commands.exchange import export, load
-from memcubed.commands.printable import printable
+from memcubed.commands.printable import printable, printable_lines
 from memcubed.commands.tasks import tasks
 from memcubed.demo import run_demo
 from memcubed.errors import ConfigurationError, MemcubedError
@@ -325,7 +325,7 @@ def main() -> None:
     try:
         app()
     except MemcubedError as error:
-        typer.echo(f"memcubed: {error.message}", err=True)
+        typer.echo(f"memcubed: {printable_lines(error.message)}", err=True)
         sys.exit(1)
     except UNAVAILABLE_ERRORS as error:  # it went away after it had been looked at
         typer.echo(f"memcubed: The database does not answer: {str(error).splitlines()[0]}", err=True)

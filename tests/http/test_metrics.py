@@ -2,12 +2,19 @@
 
 import re
 from pathlib import Path
+from uuid import UUID
 
 import httpx
+import pytest
+from prometheus_client import CollectorRegistry
 
 from memcubed.bootstrap import DatabaseUrls
+from memcubed.clock import utc_now
+from memcubed.memories.model import MemoryKind
+from memcubed.production.shares import Receipts, ShareService
 from tests.conftest import StartService
 from tests.support.api import Api, eventually
+from tests.support.databases import query
 from tests.support.process import database_settings, environment, working
 from tests.support.scripted_llm import Answer, Json, ScriptedServer, api_error, echo_extraction
 from tests.support.settings import llm_settings, make_settings
@@ -50,6 +57,32 @@ async def test_nothing_to_extract_is_an_end_of_its_own(start: StartService) -> N
         client = await api.client()
         await client.finished((await client.add("ok"))["task_id"])
         assert (await samples(api))['memcubed_task_parts_total{end="nothing"}'] == 1
+
+
+async def test_an_end_that_is_rolled_back_is_not_counted(start: StartService) -> None:
+    async with start(worker=False) as api:
+        task = UUID((await (await api.client()).add("I live in Oslo."))["task_id"])
+        database, registry = api.service.database, CollectorRegistry()
+        shares = ShareService(database, utc_now, Receipts(registry))
+        ((project, cube),) = query(api.urls.owner, "SELECT project_id, cube_id FROM task_shares")
+        share = await shares.find_running(project, cube, task)
+        assert share is not None
+
+        async def end(*, fails: bool) -> None:
+            async with database.transaction(project) as connection:
+                await shares.complete(connection, share, memories={MemoryKind.FACT: 2}, reason=None)
+                assert registry.get_sample_value("memcubed_memories_total", {"kind": "fact"}) is None
+                if fails:
+                    raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await end(fails=True)
+        async with database.transaction(project):  # most likely on the same connection
+            pass
+        assert registry.get_sample_value("memcubed_task_parts_total", {"end": "completed"}) is None
+        await end(fails=False)
+        assert registry.get_sample_value("memcubed_task_parts_total", {"end": "completed"}) == 1
+        assert registry.get_sample_value("memcubed_memories_total", {"kind": "fact"}) == 2
 
 
 async def test_what_waits_is_seen_with_its_age_and_so_is_the_pool(start: StartService, database: DatabaseUrls) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from memcubed.commands.connected import with_service
+from memcubed.commands.printable import printable
 from memcubed.doctor.schemas import ReportData
 from memcubed.doctor.text import report_lines
 
@@ -21,6 +22,6 @@ def doctor(
         typer.echo(ReportData.of(report).model_dump_json(indent=2))
     else:
         for line in report_lines(report):
-            typer.echo(line)
+            typer.echo(printable(line))
     if not report.is_clean:
         raise typer.Exit(1)

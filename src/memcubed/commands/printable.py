@@ -6,3 +6,8 @@ def printable(text: str) -> str:
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )
+
+
+def printable_lines(text: str) -> str:
+    """The same for a text that may have several lines, as reasons of errors do."""
+    return "\n".join(map(printable, text.splitlines()))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from memcubed.production.model import Owner
 from memcubed.production.perspective import identify, named
 from memcubed.production.repository import TaskRepository
 from memcubed.production.tasks import TaskOptions, TaskStatus
-from memcubed.store.session import Database
+from memcubed.store.session import Database, driver_connection
 
 CONTEXT_TURNS: Final = 6
 """How many earlier turns of the conversation are read beside the new ones."""
@@ -46,14 +47,17 @@ class Share:
 
 
 class Receipts:
-    """Counts how shares end in this process, and what they made; just before the transaction that says so commits."""
+    """Counts how shares end in this process, and what they made, once the transaction that says so has committed."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._ends = Counter("memcubed_task_parts", "Parts of tasks that ended.", ["end"], registry=registry)
         self._memories = Counter("memcubed_memories", "Memories produced.", ["kind"], registry=registry)
 
-    def count(self, status: TaskStatus, memories: Mapping[MemoryKind, int]) -> None:
-        """One more share has ended, with so many memories of each kind."""
+    async def count(self, connection: AsyncConnection, status: TaskStatus, memories: Mapping[MemoryKind, int]) -> None:
+        """One more share ends with this transaction, with so many memories of each kind."""
+        (await driver_connection(connection)).after_commit(partial(self._count, status, dict(memories)))
+
+    def _count(self, status: TaskStatus, memories: Mapping[MemoryKind, int]) -> None:
         made = {kind: count for kind, count in memories.items() if count}
         self._ends.labels(status.value if made or status != TaskStatus.COMPLETED else "nothing").inc()
         for kind, count in made.items():
@@ -108,7 +112,7 @@ class ShareService:
             note=note,
             now=self._clock(),
         )
-        self._receipts.count(TaskStatus.COMPLETED, memories)
+        await self._receipts.count(connection, TaskStatus.COMPLETED, memories)
 
     async def count_failures(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> int:
         """How many tries of a share have failed so far; those cut short by a worker's end do not count."""
@@ -138,4 +142,4 @@ class ShareService:
                 await repository.finish_share(
                     cube_id, task_id, TaskStatus.FAILED, memories={}, reason=error, now=self._clock()
                 )
-                self._receipts.count(TaskStatus.FAILED, {})
+                await self._receipts.count(connection, TaskStatus.FAILED, {})

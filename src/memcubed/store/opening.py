@@ -1,7 +1,7 @@
 """psycopg connections that open a transaction together with its first statement, in one round trip."""
 
 import select
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final, LiteralString, Self
 
@@ -25,10 +25,22 @@ class OpeningConnection(psycopg.AsyncConnection[TupleRow]):
     _opening: tuple[Statement, ...] = ()
     _is_single = False
     _is_over = False
+    _afterwards: tuple[Callable[[], None], ...] = ()
 
     def open(self, *statements: Statement, is_single: bool = False) -> None:
         """Send these before the next statement. With `is_single` that one is the whole of the transaction."""
         self._opening, self._is_single, self._is_over = statements, is_single, False
+        self._afterwards = ()
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Do this once the transaction has been committed, and never when it is rolled back."""
+        self._afterwards = (*self._afterwards, act)
+
+    def committed(self) -> None:
+        """Do what waited for the commit."""
+        afterwards, self._afterwards = self._afterwards, ()
+        for act in afterwards:
+            act()
 
     def end(self) -> None:
         """Refuse every further statement until the next `open`: it would run outside of the transaction."""

@@ -74,9 +74,11 @@ class Database:
         """
         connection = await self._connect()
         try:
-            (await driver_connection(connection)).open((_BEGIN, ()), _set({TENANT: _tenant(project_id)}))
+            driver = await driver_connection(connection)
+            driver.open((_BEGIN, ()), _set({TENANT: _tenant(project_id)}))
             yield connection
             await connection.commit()
+            driver.committed()
         finally:
             await connection.close()
 
