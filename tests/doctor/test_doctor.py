@@ -10,6 +10,7 @@ from memcubed.doctor.model import Check, Report
 from memcubed.doctor.text import report_lines
 from memcubed.errors import NotFoundError
 from tests.conftest import StartService
+from tests.knowledge.files import add_text, new_base
 from tests.support.api import Api, Client, eventually
 from tests.support.databases import query
 
@@ -24,9 +25,10 @@ async def service(start: StartService, database: DatabaseUrls) -> AsyncIterator[
 
 @pytest.fixture
 async def told(service: Api) -> Client:
-    """A project with a conversation whose extraction has ended, and nothing left on the queue."""
+    """A project with a conversation whose extraction has ended, a file, and nothing left on the queue."""
     client = await service.client("told")
     await client.add(SAID, "Noted!", async_mode=False)
+    await add_text(client, await new_base(client), "Cats are fed at eight.")
     await settled(service)
     return client
 
@@ -67,9 +69,12 @@ DEFECTS = {
         "UPDATE task_shares SET status = 'running', receipt = NULL, finished_at = NULL",
         "UPDATE tasks SET finished_at = NULL",
     ),
+    Check.STUCK_FILES: ("UPDATE knowledge_files SET status = 'PROCESSING', pieces = NULL",),
+    Check.UNREAD_FILES: ("DELETE FROM memories WHERE extractor = 'document'",),
     Check.UNACCOUNTED_MESSAGES: ("DELETE FROM task_shares",),
     Check.UNFINISHED_TASKS: ("UPDATE tasks SET finished_at = NULL",),
     Check.LINGERING_TURNS: ("UPDATE memories SET status = 'activated' WHERE layer = 'WorkingMemory'",),
+    Check.ORPHANED_MEMORIES: ("DELETE FROM knowledge_files",),
     Check.UNEMBEDDED_MEMORIES: ("DELETE FROM memory_vectors",),
     Check.OLD_VECTORS: (
         (

@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from memcubed.doctor.text import report_lines
 from memcubed.http.app import BASE_PATH
 from tests.conftest import StartService
 from tests.store.test_tenancy import tenant_tables
@@ -329,6 +330,9 @@ async def test_the_doctor_says_why_work_waits(start: StartService) -> None:
             (found,) = (await admin.ask("GET", "/doctor", project=project["name"]))["projects"]
             assert found["project"] == project["name"]
             assert [(one["tasks"], "budget" in one["reason"]) for one in found["waiting"]] == [(1, True)]
+            assert found["tokens_spent"] >= found["daily_token_budget"] == 1
+            told = "\n".join(report_lines(await api.service.doctor.examine(project["name"])))
+            assert "of 1 model tokens for today are spent" in told
             assert {one["check"]: one["count"] for one in found["findings"]}["stuck_shares"] == 0
             assert (await admin.send("GET", "/doctor", project="no such project")).code == 40001
 

@@ -142,9 +142,6 @@ class Service:
                 TaskKind.FEEDBACK: self.jobs.enqueue_shares_as(RUN_FEEDBACK),
             },
         )
-        self.doctor = DoctorService(
-            self.database, self.projects, self.tasks, self.embedder, self.jobs.enqueue_embedding
-        )
         self.recalled = RecalledMemories(self.database, utc_now)
         shares = ShareService(self.database, utc_now, Receipts(self.registry))
         embedding = EmbeddingService(self.database, self.memories, self.embedder)
@@ -183,6 +180,10 @@ class Service:
         read_skill = SkillReader(utc_now).read
         self.knowledge = KnowledgeService(
             self.database, self.memories, KnowledgeQueue(self.queue), utc_now, read_skill=read_skill
+        )
+        embed = self.jobs.enqueue_embedding
+        self.doctor = DoctorService(
+            self.database, self.projects, self.tasks, self.knowledge, self.usage, self.embedder, embed
         )
         self.files = FileProcessor(
             self.database,

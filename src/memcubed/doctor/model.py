@@ -5,17 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from memcubed.usage.model import Budget
+
 
 class Check(StrEnum):
     """What may be out of order. Each is 0 in a service that has come to rest."""
 
     STUCK_SHARES = "stuck_shares"
+    STUCK_FILES = "stuck_files"
+    UNREAD_FILES = "unread_files"
     UNACCOUNTED_MESSAGES = "unaccounted_messages"
     UNFINISHED_TASKS = "unfinished_tasks"
     LINGERING_TURNS = "lingering_turns"
     UNSOURCED_MEMORIES = "unsourced_memories"
     UNEMBEDDED_MEMORIES = "unembedded_memories"
     OLD_VECTORS = "old_vectors"
+    ORPHANED_MEMORIES = "orphaned_memories"
     DUPLICATE_MEMORIES = "duplicate_memories"
     DUPLICATE_JOBS = "duplicate_jobs"
     VERSIONLESS_MEMORIES = "versionless_memories"
@@ -33,14 +38,17 @@ class Check(StrEnum):
 
 _MEANINGS: Mapping[Check, str] = {
     Check.STUCK_SHARES: "tasks that are running, with no job on the queue to end them",
+    Check.STUCK_FILES: "files of knowledge bases that are being read, with no job on the queue to read them",
+    Check.UNREAD_FILES: "files of knowledge bases that are called completed although memories of them are missing",
     Check.UNACCOUNTED_MESSAGES: "accepted messages that no task of their cube accounts for",
     Check.UNFINISHED_TASKS: "tasks that are not finished although every part of them is",
     Check.LINGERING_TURNS: "raw turns still recalled although what was extracted from them is there",
     Check.UNSOURCED_MEMORIES: "memories of conversations that name no message they come from",
     Check.UNEMBEDDED_MEMORIES: "memories without a vector of the current model: found by words alone",
     Check.OLD_VECTORS: "vectors of another model beside current ones: only room is lost",
+    Check.ORPHANED_MEMORIES: "memories of a file or a profile that is not there any more",
     Check.DUPLICATE_MEMORIES: "memories that say what another one of their cube says",
-    Check.DUPLICATE_JOBS: "jobs on the queue beside another one for the same task and cube",
+    Check.DUPLICATE_JOBS: "jobs on the queue beside another one for the same task or file and cube",
     Check.VERSIONLESS_MEMORIES: "memories without a first version in their history",
 }
 
@@ -64,7 +72,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """How one project stands. `failed` are tasks that ended without success; their messages are kept."""
+    """How one project stands. `failed` are tasks that ended without success; their messages are kept.
+
+    While `budget` is spent, what needs a language model waits on the queue.
+    """
 
     project: str
     findings: tuple[Finding, ...]
@@ -72,6 +83,7 @@ class Diagnosis:
     memories: int
     running: int
     failed: int
+    budget: Budget
     waiting: tuple[Waiting, ...] = ()
     repaired: Mapping[Check, int] | None = None
 

@@ -17,11 +17,64 @@ NOT EXISTS (
 )
 """
 
+_NOT_BEING_READ: Final = """
+NOT EXISTS (
+    SELECT FROM procrastinate_jobs j WHERE j.status IN ('todo', 'doing') AND j.args ->> 'file_id' = f.id::text
+)
+"""
+
+_STUCK_FILES: Final = f"""
+SELECT f.id::text FROM knowledge_files f
+WHERE f.project_id = :project AND f.status = 'PROCESSING' AND {_NOT_BEING_READ}
+"""
+
+# Pieces of a document are deleted with their file only, and what feedback archives is there still.
+_UNREAD_FILES: Final = """
+SELECT f.id::text FROM knowledge_files f
+WHERE f.project_id = :project AND f.status = 'COMPLETED' AND (
+    f.pieces IS NULL OR f.pieces > (
+        SELECT count(*) FROM memories m
+        WHERE m.project_id = :project AND m.cube_id = f.cube_id AND m.extractor = 'document'
+            AND m.conversation_id = f.id::text
+    )
+)
+"""
+
+# All else that belongs to something has a foreign key to it, and goes with it: shares, sources, vectors, versions and
+# recalls of memories, readings of messages, parts of files, usage of tasks. A deleted successor leaves its predecessor
+# archived, as it was.
+_ORPHANED: Final = """
+m.project_id = :project AND (
+    m.kind = 'profile' AND NOT EXISTS (
+        SELECT FROM profiles p
+        WHERE p.project_id = :project AND p.cube_id = m.cube_id AND p.template_id::text = m.details ->> 'template_id'
+    )
+    OR m.extractor = 'document' AND NOT EXISTS (
+        SELECT FROM knowledge_files f
+        WHERE f.project_id = :project AND f.cube_id = m.cube_id AND f.id::text = m.conversation_id
+    )
+)
+"""
+
+_DUPLICATE_JOBS: Final = """
+SELECT id FROM (
+    SELECT id, row_number() OVER (
+        PARTITION BY task_name, args ->> 'cube_id', args ->> 'task_id', args ->> 'file_id' ORDER BY status, id
+    ) AS place
+    FROM procrastinate_jobs
+    WHERE status IN ('todo', 'doing') AND args ->> 'project_id' = CAST(:project AS text)
+        AND (args ? 'task_id' OR args ? 'file_id')
+) j
+WHERE place > 1
+"""
+
 _QUESTIONS: Final[Mapping[Check, str]] = {
     Check.STUCK_SHARES: f"""
         SELECT s.task_id || ' in cube ' || s.cube_id AS id FROM task_shares s
         WHERE s.project_id = :project AND s.status = 'running' AND {_NO_JOB}
     """,
+    Check.STUCK_FILES: _STUCK_FILES,
+    Check.UNREAD_FILES: _UNREAD_FILES,
     Check.UNACCOUNTED_MESSAGES: """
         SELECT m.id::text FROM messages m
         WHERE m.project_id = :project AND NOT EXISTS (
@@ -64,6 +117,7 @@ _QUESTIONS: Final[Mapping[Check, str]] = {
             WHERE w.project_id = :project AND w.cube_id = v.cube_id AND w.memory_id = v.memory_id AND w.space = :space
         )
     """,
+    Check.ORPHANED_MEMORIES: f"SELECT m.id::text FROM memories m WHERE {_ORPHANED}",
     Check.DUPLICATE_MEMORIES: """
         SELECT id::text FROM (
             SELECT id, row_number() OVER (PARTITION BY cube_id, fingerprint ORDER BY sequence) AS place FROM memories
@@ -73,16 +127,7 @@ _QUESTIONS: Final[Mapping[Check, str]] = {
         ) m
         WHERE place > 1
     """,
-    Check.DUPLICATE_JOBS: """
-        SELECT j.id::text FROM (
-            SELECT id, row_number() OVER (
-                PARTITION BY task_name, args ->> 'cube_id', args ->> 'task_id' ORDER BY status, id
-            ) AS place
-            FROM procrastinate_jobs
-            WHERE status IN ('todo', 'doing') AND args ->> 'project_id' = CAST(:project AS text) AND args ? 'task_id'
-        ) j
-        WHERE place > 1
-    """,
+    Check.DUPLICATE_JOBS: f"SELECT id::text FROM ({_DUPLICATE_JOBS}) j",
     Check.VERSIONLESS_MEMORIES: """
         SELECT m.id::text FROM memories m
         WHERE m.project_id = :project AND m.layer <> 'WorkingMemory' AND NOT EXISTS (
@@ -112,19 +157,8 @@ _REMEDIES: Final[Mapping[Check, str]] = {
             WHERE w.project_id = :project AND w.cube_id = v.cube_id AND w.memory_id = v.memory_id AND w.space = :space
         )
     """,
-    Check.DUPLICATE_JOBS: """
-        DELETE FROM procrastinate_jobs WHERE status = 'todo' AND id IN (
-            SELECT id FROM (
-                SELECT id, row_number() OVER (
-                    PARTITION BY task_name, args ->> 'cube_id', args ->> 'task_id' ORDER BY status, id
-                ) AS place
-                FROM procrastinate_jobs
-                WHERE status IN ('todo', 'doing') AND args ->> 'project_id' = CAST(:project AS text)
-                    AND args ? 'task_id'
-            ) j
-            WHERE place > 1
-        )
-    """,
+    Check.ORPHANED_MEMORIES: f"DELETE FROM memories m WHERE {_ORPHANED}",
+    Check.DUPLICATE_JOBS: f"DELETE FROM procrastinate_jobs WHERE status = 'todo' AND id IN ({_DUPLICATE_JOBS})",
     Check.VERSIONLESS_MEMORIES: """
         INSERT INTO memory_versions (cube_id, memory_id, version, project_id, key, value, reasoning, reason, created_at)
         SELECT m.cube_id, m.id, 1, m.project_id, m.key, m.value, m.reasoning, 'created', m.created_at FROM memories m
@@ -196,6 +230,14 @@ class DoctorRepository:
         """The cube and the task of each stuck share."""
         rows = await self._connection.execute(text(_STUCK), self._values)
         return [(row.cube_id, row.task_id) for row in rows]
+
+    async def list_files_to_read(self) -> dict[Check, list[UUID]]:
+        """The files that are to be put on the queue, by what is wrong with them."""
+        found = {}
+        for check in (Check.STUCK_FILES, Check.UNREAD_FILES):
+            rows = await self._connection.execute(text(_QUESTIONS[check]), self._values)
+            found[check] = [UUID(id_) for id_ in rows.scalars()]
+        return found
 
     async def list_unembedded_cubes(self) -> list[UUID]:
         """The cubes with memories that have no vector in the space."""

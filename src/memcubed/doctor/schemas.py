@@ -31,6 +31,10 @@ class DiagnosisData(BaseModel):
     memories: int
     tasks_running: int
     tasks_failed: int
+    daily_token_budget: int | None
+    """None: no limit."""
+    tokens_spent: int
+    """Of the budget, today. When all of it is spent, what needs a language model waits until 00:00 UTC."""
     waiting: list[WaitingData]
     findings: list[FindingData]
     repaired: dict[Check, int]
@@ -46,6 +50,8 @@ class DiagnosisData(BaseModel):
             memories=diagnosis.memories,
             tasks_running=diagnosis.running,
             tasks_failed=diagnosis.failed,
+            daily_token_budget=diagnosis.budget.limit,
+            tokens_spent=diagnosis.budget.spent,
             waiting=[WaitingData(reason=one.reason, tasks=one.tasks) for one in diagnosis.waiting],
             findings=[
                 FindingData(check=one.check, meaning=one.check.meaning, count=one.count, examples=list(one.examples))

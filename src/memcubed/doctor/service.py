@@ -9,11 +9,13 @@ import structlog
 from memcubed.doctor.model import Check, Diagnosis, Report
 from memcubed.doctor.repository import DoctorRepository
 from memcubed.errors import NotFoundError, ProviderError
+from memcubed.knowledge.service import KnowledgeService
 from memcubed.production.tasks import TaskService
 from memcubed.projects.model import Project
 from memcubed.projects.service import ProjectService
 from memcubed.providers.embeddings import Embedder
 from memcubed.store.session import Database
+from memcubed.usage.service import UsageService
 
 _OF_VECTORS: Final = frozenset({Check.UNEMBEDDED_MEMORIES, Check.OLD_VECTORS})
 
@@ -31,12 +33,16 @@ class DoctorService:
         database: Database,
         projects: ProjectService,
         tasks: TaskService,
+        knowledge: KnowledgeService,
+        usage: UsageService,
         embedder: Embedder,
         enqueue_embedding: EnqueueEmbedding,
     ) -> None:
         self._database = database
         self._projects = projects
         self._tasks = tasks
+        self._knowledge = knowledge
+        self._usage = usage
         self._embedder = embedder
         self._enqueue_embedding = enqueue_embedding
 
@@ -70,7 +76,8 @@ class DoctorService:
             findings = tuple([await repository.examine(check) for check in checks])
             messages, memories, running, failed = await repository.count()
             waiting = tuple(await repository.list_waiting())
-        return Diagnosis(project.name, findings, messages, memories, running, failed, waiting, repaired)
+        budget = await self._usage.read_budget(project.id)
+        return Diagnosis(project.name, findings, messages, memories, running, failed, budget, waiting, repaired)
 
     async def _repair(self, project_id: UUID, space: str | None) -> dict[Check, int]:
         async with self._database.transaction(project_id) as connection:
@@ -78,8 +85,11 @@ class DoctorService:
             checks = [check for check in Check if space is not None or check not in _OF_VECTORS]
             repaired = {check: await repository.remedy(check) for check in checks}
             stuck = await repository.list_stuck()
+            files = await repository.list_files_to_read()
             unembedded = [] if space is None else await repository.list_unembedded_cubes()
         requeued = [await self._tasks.requeue(project_id, task_id, cube_id) for cube_id, task_id in stuck]
+        for check, ids in files.items():
+            repaired[check] = sum([await self._knowledge.read_again(project_id, file_id) for file_id in ids])
         for cube_id in unembedded:
             await self._enqueue_embedding(project_id, cube_id)
         repaired |= {Check.STUCK_SHARES: sum(requeued), Check.UNEMBEDDED_MEMORIES: len(unembedded)}

@@ -24,6 +24,12 @@ def _diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
     )
     for check, count in (diagnosis.repaired or {}).items():
         yield f"  repaired, or back on the queue: {count} {check.replace('_', ' ')}"
+    budget = diagnosis.budget
+    if budget.is_spent:
+        yield (
+            f"  budget: {budget.spent} of {budget.limit} model tokens for today are spent; what needs a language model "
+            "waits until 00:00 UTC, or for a larger budget"
+        )
     for waiting in diagnosis.waiting:
         yield f"  waiting: {waiting.tasks} tasks, because: {waiting.reason}"
     for finding in diagnosis.findings:

@@ -48,6 +48,9 @@ def register_jobs(
                 return
             try:
                 are_embedded = await processor.process(project, cube, file)
+            except UNAVAILABLE_ERRORS as error:  # it says nothing of the file, and is tried again until it answers
+                log.warning("file_cut_short", reason=str(error).splitlines()[0][:300])
+                raise
             except Exception as error:  # the edge of a job: whatever went wrong is counted and shown
                 failures = await processor.count_failures(project, cube, file)
                 is_final = _is_final(error) or backoff.is_last(error, failures)
@@ -70,6 +73,6 @@ def _is_final(error: Exception) -> bool:
 
 def _told(error: Exception, failures: int, *, is_final: bool) -> str:
     reason = error.message if isinstance(error, MemcubedError) else f"internal error ({type(error).__name__})"
-    is_expected = isinstance(error, (MemcubedError, *UNAVAILABLE_ERRORS))
+    is_expected = isinstance(error, MemcubedError)
     log.warning("file_failed", reason=reason, attempt=failures + 1, is_final=is_final, exc_info=not is_expected)
     return reason

@@ -14,7 +14,7 @@ from memcubed.errors import (
     UnsupportedTypeError,
 )
 from memcubed.knowledge.jobs import KnowledgeQueue
-from memcubed.knowledge.model import File, FileType, KnowledgeBase, Upload
+from memcubed.knowledge.model import File, FileStatus, FileType, KnowledgeBase, Upload
 from memcubed.knowledge.processing import DOCUMENT_EXTRACTOR, ReadSkill
 from memcubed.knowledge.repository import KnowledgeRepository
 from memcubed.knowledge.schemas import ALL_BASES, find_uuid, read_base_id
@@ -79,6 +79,23 @@ class KnowledgeService:
                     await repository.insert_content(cube.id, file_id, upload.content)
                 await self._queue.enqueue_file(connection, cube, file_id)
             return await repository.list_by_id(ids)
+
+    async def read_again(self, project_id: UUID, file_id: UUID) -> bool:
+        """Put a file back on the queue that no job reads, or of which memories are missing; False when it is gone."""
+        async with self._database.transaction(project_id) as connection:
+            repository = KnowledgeRepository(connection, project_id)
+            for file in await repository.list_by_id([file_id], lock=True):
+                if file.status is not FileStatus.PROCESSING:
+                    await self._memories.delete_made_from(
+                        connection, project_id, file.cube_id, str(file.id), extractor=DOCUMENT_EXTRACTOR
+                    )
+                    await repository.update_file(
+                        file, self._clock(), status=FileStatus.PROCESSING.value, pieces=None, attempts=0, reason=None
+                    )
+                cube = KnowledgeBase(file.knowledge_base_id, project_id).cube
+                await self._queue.enqueue_file(connection, cube, file.id)
+                return True
+        return False
 
     async def list_files(
         self, project_id: UUID, base_id: str, kind: FileType | None, *, page: int, page_size: int
