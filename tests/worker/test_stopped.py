@@ -2,13 +2,14 @@
 
 import asyncio
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from memcubed.bootstrap import DatabaseUrls
 from tests.conftest import StartService
-from tests.support.api import Answer, Client, eventually
+from tests.support.api import PATIENCE_SECONDS, Answer, Client, eventually
 from tests.support.databases import query
 from tests.support.models import model_server, model_settings
 from tests.support.process import database_settings, environment, new_key, serving, working
@@ -73,7 +74,7 @@ async def test_a_worker_gives_back_what_does_not_end_in_time(tmp_path: Path, dat
 async def test_what_a_stopped_service_gives_back_is_not_held_against_the_task(
     start: StartService, database: DatabaseUrls, monkeypatch: pytest.MonkeyPatch, attempts: int
 ) -> None:
-    monkeypatch.setattr("memcubed.bootstrap.service._DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr("memcubed.bootstrap.worker._DRAIN_SECONDS", 0.1)
     with ScriptedServer(lambda request: after(30, echo_extraction(request))) as llm:
         settings = llm_settings(llm, task_attempts=attempts)
         async with start(settings, urls=database) as api:
@@ -103,3 +104,28 @@ async def test_idle_processes_stop_at_once_and_leave_no_connection(tmp_path: Pat
         assert query(database.owner, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()") == [
             (1,)
         ]
+
+
+async def test_a_worker_that_is_just_starting_is_stopped_at_once(
+    start: StartService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registering, may_go_on = asyncio.Event(), asyncio.Event()
+    async with start(worker=False) as api:
+        service = api.service
+        register = service.queue.job_manager.register_worker
+
+        async def register_slowly() -> int:
+            registering.set()
+            with suppress(asyncio.CancelledError):  # as the connection pool may lose one
+                await may_go_on.wait()
+            return await register()
+
+        monkeypatch.setattr(service.queue.job_manager, "register_worker", register_slowly)
+        worker = asyncio.create_task(service.work())
+        await registering.wait()
+        worker.cancel()
+        await asyncio.sleep(0)
+        may_go_on.set()
+        done, _ = await asyncio.wait({worker}, timeout=PATIENCE_SECONDS)
+        assert done
+        assert query(api.urls.owner, "SELECT id FROM procrastinate_workers") == []

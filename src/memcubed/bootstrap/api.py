@@ -9,7 +9,8 @@ from typing import Final
 from fastapi import FastAPI
 
 from memcubed.admin.routes import admin_routes
-from memcubed.bootstrap.service import Service, drained
+from memcubed.bootstrap.service import Service
+from memcubed.bootstrap.worker import drained
 from memcubed.chat.routes import chat_routes
 from memcubed.chat.service import ChatService
 from memcubed.clock import utc_now

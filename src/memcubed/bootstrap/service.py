@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from memcubed import embedded
 from memcubed.bootstrap.database import DatabaseUrls
 from memcubed.bootstrap.readers import create_extractor, create_fetcher, create_parser, create_tracing, embeddings_name
+from memcubed.bootstrap.worker import drained, ended, run_jobs
 from memcubed.clock import utc_now
 from memcubed.doctor.service import DoctorService
 from memcubed.errors import MemcubedError, ProviderError, ServiceUnavailableError
@@ -83,16 +84,7 @@ from memcubed.usage.service import UsageService
 
 log = structlog.get_logger(__name__)
 
-
-_DRAIN_SECONDS: Final = 20.0
-
-
-_RESTART_SECONDS: Final = 1.0
-
-
 _WATCH_SECONDS: Final = 3.0
-
-
 _PREPARE_SECONDS: Final = 15.0
 
 
@@ -279,7 +271,7 @@ class Service:
         """Close every connection."""
         for task in (self._watch, self._writing, self._preparing):
             if task is not None:
-                await _cancelled(task)
+                await ended(task)
         await self.usage.write()
         await self.slots.close()
         await self.queue.close_async()
@@ -330,26 +322,14 @@ class Service:
         watch = JobWatch(self.registry, self.tracing)
         rescue = asyncio.create_task(rescue_stalled_jobs(self.queue), name="rescue of stalled jobs")
         try:
-            # What the queue raises while it stops hides the cancellation, so that has to be looked for.
-            while not _is_cancelled():
-                try:
-                    await self.jobs.enqueue_embedding_of_all()
-                    if _is_cancelled():  # and the connection pool, which waits by asyncio.wait_for, hid it
-                        break
-                    await self.queue.run_worker_async(
-                        concurrency=self.settings.worker_concurrency,
-                        install_signal_handlers=False,
-                        shutdown_graceful_timeout=_DRAIN_SECONDS,
-                        worker_middleware=[watch.run, attribute_job],
-                    )
-                except ConnectorException as error:
-                    log.warning("worker_lost_the_database", reason=str(error.__cause__ or error))
-                except Exception:  # the edge of the worker, which nothing but the end of the process may end
-                    log.exception("worker_failed")
-                if not _is_cancelled():
-                    await asyncio.sleep(_RESTART_SECONDS)
+            await run_jobs(
+                self.queue,
+                self.jobs.enqueue_embedding_of_all,
+                concurrency=self.settings.worker_concurrency,
+                middleware=[watch.run, attribute_job],
+            )
         finally:
-            rescue.cancel()
+            await ended(rescue)
 
     async def _keep_database(self) -> None:
         """Start the bundled PostgreSQL again whenever it died, for as long as this runs."""
@@ -376,24 +356,6 @@ class Service:
         log.warning("database_revived")
         if revived.service_url != self._urls.service:
             log.error("database_moved", reason="Its port was taken meanwhile: restart this service.")
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-async def drained(worker: asyncio.Task[None]) -> None:
-    """Let a worker finish its running jobs, or give them back to the queue, and end."""
-    log.info("finishing_running_jobs", at_most_seconds=_DRAIN_SECONDS)
-    await _cancelled(worker)
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    while not task.done():
-        # Again after a while, since what a library was just doing can swallow a cancellation.
-        task.cancel()
-        await asyncio.wait({task}, timeout=_DRAIN_SECONDS + _RESTART_SECONDS)
 
 
 async def calibrate(settings: Settings, urls: DatabaseUrls) -> Calibration:
