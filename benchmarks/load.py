@@ -178,7 +178,7 @@ async def _stages(server: Server) -> dict[str, float]:
     """Seconds spent so far: in search requests as a whole, and in their parts."""
     async with httpx.AsyncClient() as client:
         text = (await client.get(f"{server.root}/metrics")).text
-    spent = {"total": 0.0, "authentication": 0.0, "embedding": 0.0, "sql": 0.0, "ranking": 0.0}
+    spent = {"total": 0.0, "authentication": 0.0, "embedding": 0.0, "sql": 0.0, "ranking": 0.0, "folding": 0.0}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if sample.name == "memcubed_search_stage_seconds_sum":

@@ -1,5 +1,6 @@
 """Spans for OpenTelemetry, sent by OTLP over HTTP. Needs the extra `memcubed[otel]`."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -15,6 +16,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from memcubed.tracing import Attribute, Span
 
 _TRACEPARENT: Final = "traceparent"
+_CANCELLED: Final = "memcubed.cancelled"
 
 
 class OtelSpan:
@@ -50,19 +52,28 @@ class OtelTracing:
     ) -> Iterator[Span]:
         """A block that is one span."""
         context = None if parent is None else self._propagator.extract({_TRACEPARENT: parent})
-        with self._tracer.start_as_current_span(
-            name,
-            context=context,
-            kind=SpanKind.SERVER if is_entry else SpanKind.INTERNAL,
-            attributes=dict(attributes),
-            record_exception=False,  # messages may quote what users wrote
-            set_status_on_exception=False,
-        ) as span:
-            try:
+        with (
+            self._tracer.start_as_current_span(
+                name,
+                context=context,
+                kind=SpanKind.SERVER if is_entry else SpanKind.INTERNAL,
+                attributes=dict(attributes),
+                record_exception=False,  # messages may quote what users wrote
+                set_status_on_exception=False,
+            ) as span,
+            _ending(span),
+        ):
+            yield OtelSpan(span)
+
+    @contextmanager
+    def span_in_parts(self, name: str, attributes: Mapping[str, Attribute]) -> Iterator[Span]:
+        """A block of a generator that is one span."""
+        span = self._tracer.start_span(name, attributes=dict(attributes))
+        try:
+            with _ending(span):
                 yield OtelSpan(span)
-            except BaseException as error:
-                span.set_status(Status(StatusCode.ERROR, type(error).__name__))
-                raise
+        finally:
+            span.end()
 
     def traceparent(self) -> str | None:
         """The running span as a W3C traceparent."""
@@ -73,3 +84,16 @@ class OtelTracing:
     def close(self) -> None:
         """Send what is not sent yet."""
         self._provider.shutdown()
+
+
+@contextmanager
+def _ending(span: trace.Span) -> Iterator[None]:
+    """Tell the span how its block ended."""
+    try:
+        yield
+    except (asyncio.CancelledError, GeneratorExit):
+        span.set_attributes({_CANCELLED: True})
+        raise
+    except BaseException as error:
+        span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+        raise

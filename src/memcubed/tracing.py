@@ -1,4 +1,4 @@
-"""Spans of what happens: a request, the job that it caused, the model calls of that; never any text.
+"""Spans of what happens: a request, its stages, the job that it caused, the model calls of all these; never any text.
 
 Nothing of OpenTelemetry is imported unless an endpoint for it is configured (`memcubed.otel`).
 """
@@ -27,7 +27,14 @@ class Tracing(Protocol):
         """A block that is one span, below the one that is running.
 
         `parent` is a W3C traceparent from elsewhere, which counts more. `is_entry` marks what came from outside. An
-        error leaves its type in the span, never its message.
+        error leaves its type in the span, never its message; what is cancelled is marked as such, and is no error.
+        """
+        ...
+
+    def span_in_parts(self, name: str, attributes: Mapping[str, Attribute]) -> AbstractContextManager[Span]:
+        """The same for the block of a generator, whose parts may run in different asyncio tasks.
+
+        It is below the span that is running when it begins, and never the running one itself.
         """
         ...
 
@@ -59,6 +66,15 @@ class NoTracing:
         *,
         parent: str | None = None,  # noqa: ARG002 - same
         is_entry: bool = False,  # noqa: ARG002 - same
+    ) -> Iterator[Span]:
+        """Do nothing around the block."""
+        yield _UNTOLD
+
+    @contextmanager
+    def span_in_parts(
+        self,
+        name: str,  # noqa: ARG002 - as the protocol has it
+        attributes: Mapping[str, Attribute],  # noqa: ARG002 - same
     ) -> Iterator[Span]:
         """Do nothing around the block."""
         yield _UNTOLD

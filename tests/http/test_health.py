@@ -1,10 +1,13 @@
 from importlib.metadata import version
 
+import pytest
+
 from memcubed.bootstrap import DatabaseUrls
 from memcubed.store.migrate import head_revision
 from tests.conftest import StartService
 from tests.support.api import Api, Client, eventually
 from tests.support.databases import execute
+from tests.support.rerank_server import RerankServer
 from tests.support.scripted_llm import Answer, Json, ScriptedServer, api_error, echo_extraction
 from tests.support.settings import llm_settings, make_settings
 
@@ -115,6 +118,53 @@ async def test_an_endpoint_is_shown_as_its_last_call_went_and_is_not_called_for_
             _, _, found = await parts(api)
             assert "a secret" not in found["llm"][1]
             assert len(server.requests) == asked
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_a_reranker_that_fails_or_is_slow_is_degraded_and_none_is_no_part(
+    start: StartService, *, hangs: bool
+) -> None:
+    with RerankServer(lambda *_: 0.5) as server:
+        settings = make_settings(rerank_base_url=server.url, rerank_timeout_seconds=0.3 if hangs else 30)
+        async with start(settings) as api:
+            assert (await parts(api))[2]["reranker"] == ("ok", "not called by this process yet")
+            client = await api.client()
+            await client.finished((await client.add("I live in Oslo."))["task_id"])
+            server.hangs = hangs
+            if not hangs:
+                server.replies.append((500, {"secret": "words"}, {}))
+            assert await client.values("Oslo")
+
+            async def reranker(state: str, words: str) -> bool:
+                status, whole, found = await parts(api)
+                return (status, whole, found["reranker"][0]) == (200, state, state) and words in found["reranker"][1]
+
+            await eventually(lambda: reranker("degraded", "no answer within 0.3 s" if hangs else "answered 500"))
+            if not hangs:
+                assert await client.values("Oslo")
+                await eventually(lambda: reranker("ok", "answered "))
+            asked = len(server.requests)
+            await parts(api)
+            assert len(server.requests) == asked
+
+
+async def test_a_vision_model_is_shown_as_its_last_call_went(start: StartService) -> None:
+    with ScriptedServer(api_error(401, "a secret")) as server:
+        async with start(make_settings(vision_model="eyes", vision_base_url=server.base_url)) as api:
+            assert (await parts(api))[2]["vision"] == ("ok", "not called by this process yet")
+            client = await api.client()
+            image = {
+                "type": "image_url",
+                "image_url": {"url": "data:image/png;base64,iVBORw0KGgoAAAAAAAAAAAAAAAAAAAA="},
+            }
+            await client.finished((await client.add({"role": "user", "content": [image]}))["task_id"])
+
+            async def is_degraded() -> bool:
+                status, whole, found = await parts(api)
+                return (status, whole, found["vision"][0]) == (200, "degraded", "degraded")
+
+            await eventually(is_degraded)
+            assert "a secret" not in (await parts(api))[2]["vision"][1]
 
 
 async def test_metrics_count_requests_by_route_and_hold_no_ids(api: Api, client: Client) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
 
 from memcubed.bootstrap import DatabaseUrls
 from memcubed.clock import utc_now
@@ -18,6 +19,12 @@ from tests.support.databases import query
 from tests.support.process import database_settings, environment, working
 from tests.support.scripted_llm import Answer, Json, ScriptedServer, api_error, echo_extraction
 from tests.support.settings import llm_settings, make_settings
+
+LABELS = {
+    *("method", "route", "status", "stage", "job", "end", "state", "kind", "provider", "purpose", "direction", "limit"),
+    *("reason", "le"),
+}
+"""Each with as many values as there are routes, kinds and the like: nothing that a client can choose."""
 
 
 async def samples(api: Api) -> dict[str, float]:
@@ -105,6 +112,31 @@ async def test_what_waits_is_seen_with_its_age_and_so_is_the_pool(start: StartSe
             return seen["memcubed_workers"] == 1 and not any("run_share" in name and "queue" in name for name in seen)
 
         await eventually(worked)
+
+
+async def test_what_is_exposed_is_what_prometheus_expects(start: StartService) -> None:
+    async with start() as api:
+        client = await api.client()
+        await client.finished((await client.add("I live in Oslo."))["task_id"])
+        await client.values("Oslo")
+        root = str(api.http.base_url).removesuffix("/api/openmem/v1/")
+        for method in ("BREW", "PROPFIND"):
+            for path in ("/health", "/nowhere", "/api/openmem/v1/search/memory"):
+                assert (await api.http.request(method, f"{root}{path}")).status_code in {400, 404, 405}
+        families = list(text_string_to_metric_families((await api.http.get(f"{root}/metrics")).text))
+    names = [family.name for family in families]
+    assert len(names) == len(set(names))
+    for family in families:
+        assert family.name.startswith("memcubed_")
+        assert family.documentation.endswith(".")
+        assert family.type in {"counter", "gauge", "histogram"}
+        if family.type == "histogram":
+            assert family.name.endswith("_seconds")
+        for sample in family.samples:
+            assert family.type != "counter" or sample.name.endswith(("_total", "_created"))
+            assert set(sample.labels) <= LABELS, sample
+            assert sample.labels.get("method", "any") in {"any", "GET", "POST"}, sample
+            assert not re.search(r"[0-9a-f]{8}-|BREW|Oslo", str(sample.labels)), sample
 
 
 async def test_a_worker_serves_its_metrics_where_it_is_told_to(database: DatabaseUrls, tmp_path: Path) -> None:

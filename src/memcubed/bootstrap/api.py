@@ -32,11 +32,13 @@ from memcubed.profiles.routes import profile_routes
 from memcubed.projects.administration import ProjectAdministration
 from memcubed.projects.authentication import AdminAuthentication, Gate, TokenAuthentication
 from memcubed.projects.refusals import FailedKeys
+from memcubed.providers.calls import ProviderCalls, WatchedReranker
 from memcubed.providers.configured import (
     DEFAULT_RERANKER,
     create_reranker,
     create_rewriting_model,
 )
+from memcubed.providers.rerank import Reranker
 from memcubed.recall.cube_search import CubeSearch
 from memcubed.recall.repository import RecallRepository
 from memcubed.recall.rerank import LocalScorer, ModelScorer, RerankService
@@ -44,6 +46,8 @@ from memcubed.recall.reranking import Reranking
 from memcubed.recall.rewriting import QueryRewriter
 from memcubed.recall.routes import recall_routes
 from memcubed.recall.service import RecallService
+from memcubed.recall.stages import SearchStages
+from memcubed.settings import Settings
 from memcubed.skills.routes import skill_routes
 
 _RERANK_SECONDS: Final = 30.0  # a search can do without a reranker, who asks for nothing else can wait
@@ -87,8 +91,9 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         service.input_limit.at_most(settings.memory_max_tokens),
     )
     previews = PreviewService(service.extractor, service.input_limit, utc_now, max_tokens=settings.extract_max_tokens)
-    reranker = create_reranker(settings, timeout=settings.rerank_timeout_seconds)
-    patient_reranker = create_reranker(settings, timeout=_RERANK_SECONDS)
+    rerank_calls = service.watched_calls("reranker", patience_seconds=settings.rerank_timeout_seconds)
+    reranker = _watched(create_reranker(settings, timeout=settings.rerank_timeout_seconds), rerank_calls, settings)
+    patient_reranker = _watched(create_reranker(settings, timeout=_RERANK_SECONDS), rerank_calls, settings)
     local_scorer = LocalScorer(service.embedder, service.calibrations)
     reranks = RerankService(
         local_scorer
@@ -98,14 +103,15 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
         max_tokens=settings.rerank_max_tokens,
         max_documents=settings.rerank_max_documents,
     )
-    model = service.metered(create_rewriting_model(settings), service.watched_calls("rewriting"))
+    rewriting_calls = service.watched_calls("rewriting", patience_seconds=settings.query_rewrite_timeout_seconds)
+    model = service.metered(create_rewriting_model(settings), rewriting_calls)
     recall = RecallService(
         CubeSearch(RecallRepository(service.database), service.knowledge),
         service.embedder,
         service.calibrations,
         service.input_limit.at_most(settings.query_max_tokens),
         utc_now,
-        service.registry,
+        SearchStages(service.registry, service.tracing),
         service.recalled,
         rewriter=None
         if model is None
@@ -168,7 +174,9 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
             utc_now,
             default_timezone=settings.default_timezone,
         ),
-        health=service.health_routes(has_worker=with_worker),
+        health=service.health_routes(
+            has_worker=with_worker, others={} if reranker is None else {"reranker": rerank_calls}
+        ),
         lifespan=lifespan,
         registry=service.registry,
         tracing=service.tracing,
@@ -181,3 +189,8 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
     )
     app.add_middleware(PublicBase, public_url=settings.public_url)
     return app
+
+
+def _watched(reranker: Reranker | None, calls: ProviderCalls, settings: Settings) -> Reranker | None:
+    name = settings.rerank_model or DEFAULT_RERANKER
+    return None if reranker is None else WatchedReranker(reranker, calls, name=name)

@@ -18,13 +18,14 @@ from memcubed.settings import Settings
 from memcubed.tracing import NoTracing, Tracing
 
 
-def create_fetcher(settings: Settings) -> Fetcher:
+def create_fetcher(settings: Settings, tracing: Tracing) -> Fetcher:
     """What fetches the URLs that requests give."""
     return Fetcher(
         enabled=settings.fetch_urls,
         max_bytes=settings.fetch_max_bytes,
         timeout_seconds=settings.fetch_timeout_seconds,
         allowed_hosts=settings.fetch_allowed_hosts.split(","),
+        tracing=tracing,
     )
 
 
@@ -41,7 +42,7 @@ def create_extractor(settings: Settings, model: LanguageModel | None) -> Extract
     return JoinedExtractor(extractor, [AgentWordsReader(), events, ToolReader(model)])
 
 
-def create_parser(settings: Settings) -> DocumentParser:
+def create_parser(settings: Settings, tracing: Tracing) -> DocumentParser:
     """The reader of documents, with the limits that the settings give."""
     return DocumentParser(
         ParserLimits(
@@ -52,6 +53,7 @@ def create_parser(settings: Settings) -> DocumentParser:
             memory_bytes=settings.document_memory_mb * 1_000_000,
         ),
         redact=settings.redact,
+        tracing=tracing,
     )
 
 

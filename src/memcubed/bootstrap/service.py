@@ -1,8 +1,9 @@
 """Everything that one process runs, wired; and how it starts, works and stops."""
 
 import asyncio
+import math
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Final
@@ -54,7 +55,7 @@ from memcubed.projects.input_limit import InputLimit
 from memcubed.projects.limits import Bucket
 from memcubed.projects.refusals import Refusals
 from memcubed.projects.service import ProjectService
-from memcubed.providers.calls import ProviderCalls, ProviderMetrics, WatchedModel
+from memcubed.providers.calls import ProviderCalls, ProviderMetrics, WatchedModel, WatchedVision
 from memcubed.providers.configured import (
     create_embedder,
     create_model,
@@ -104,7 +105,7 @@ class Service:
         self.usage = UsageService(self.database, self.registry, utc_now, daily_token_budget=settings.daily_token_budget)
         self.slots = DatabaseSlots(urls.service, settings.llm_total_concurrency, self.registry)
         self._provider_metrics = ProviderMetrics(self.registry)
-        self._calls = {name: self.watched_calls(name) for name in ("llm", "embeddings")}
+        self._calls = {name: self.watched_calls(name) for name in ("llm", "embeddings", "vision")}
         self.embedder = (
             create_embedder(settings, self.usage.add_embeddings, self._calls["embeddings"])
             if embedder is None
@@ -112,8 +113,8 @@ class Service:
         )
         self.model = self.metered(create_model(settings), self._calls["llm"])
         self.extractor = create_extractor(settings, self.model)
-        self.fetcher = create_fetcher(settings)
-        self.documents = create_parser(settings)
+        self.fetcher = create_fetcher(settings, self.tracing)
+        self.documents = create_parser(settings, self.tracing)
         self.projects = ProjectService(
             self.database, Bucket(settings.request_burst, per_second=settings.requests_per_second)
         )
@@ -140,7 +141,11 @@ class Service:
         filler = LocalFiller() if self.model is None else LlmFiller(self.model)
         self.profiles = ProfileService(self.database, self.memories, filler, self.jobs.enqueue_embedding, utc_now)
         vision = create_vision_model(settings, self.usage.add_answer)
-        self.vision = None if vision is None else MeteredVision(vision, self.usage, self.slots)
+        self.vision = (
+            None
+            if vision is None
+            else MeteredVision(WatchedVision(vision, self._calls["vision"]), self.usage, self.slots)
+        )
         attachments = AttachmentService(
             self.database,
             AttachmentReader(self.fetcher, self.documents, self.vision, file_bytes=settings.document_max_bytes),
@@ -202,12 +207,12 @@ class Service:
         """A model whose calls are watched and counted, within the project's budget and the bound of all processes."""
         return None if model is None else MeteredModel(WatchedModel(model, calls), self.usage, self.slots)
 
-    def watched_calls(self, provider: str) -> ProviderCalls:
+    def watched_calls(self, provider: str, *, patience_seconds: float = math.inf) -> ProviderCalls:
         """What stands around the calls to an endpoint."""
-        return ProviderCalls(provider, self._provider_metrics, self.tracing)
+        return ProviderCalls(provider, self._provider_metrics, self.tracing, patience_seconds=patience_seconds)
 
-    def health_routes(self, *, has_worker: bool) -> APIRouter:
-        """Health and metrics of this process."""
+    def health_routes(self, *, has_worker: bool, others: Mapping[str, ProviderCalls] | None = None) -> APIRouter:
+        """Health and metrics of this process; `others` are endpoints that only the API calls."""
 
         def describe() -> Running:
             return Running(
@@ -219,12 +224,15 @@ class Service:
             )
 
         has_endpoint = self.settings.embedding_base_url is not None
+        providers = {
+            "embeddings": self._calls["embeddings"] if has_endpoint else None,
+            "llm": None if self.model is None else self._calls["llm"],
+            **({} if self.vision is None else {"vision": self._calls["vision"]}),
+            **(others or {}),
+        }
         readiness = Readiness(
             self.database,
-            {
-                "embeddings": self._calls["embeddings"] if has_endpoint else None,
-                "llm": None if self.model is None else self._calls["llm"],
-            },
+            providers,
             revision=head_revision(),
             queue_age_seconds=self.settings.queue_age_seconds,
         )

@@ -19,6 +19,7 @@ import structlog
 
 from memcubed.documents.addresses import is_disguised, is_public
 from memcubed.errors import FetchError, FileTooLargeError, InvalidRequestError
+from memcubed.tracing import NoTracing, Tracing
 
 MAX_URL_CHARACTERS: Final = 8000
 
@@ -85,6 +86,7 @@ class Fetcher:
         allowed_hosts: Iterable[str] = (),
         resolver: Resolve = resolve,
         tls: ssl.SSLContext | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._enabled = enabled
         self._max_bytes = max_bytes
@@ -92,6 +94,7 @@ class Fetcher:
         self._allowed = frozenset(host.strip().lower() for host in allowed_hosts if host.strip())
         self._resolve = resolver
         self._tls = tls
+        self._tracing = NoTracing() if tracing is None else tracing
 
     async def fetch(self, url: str, *, max_bytes: int | None = None) -> Fetched:
         """Download a file of at most `max_bytes`. Raises FetchError, or FileTooLargeError."""
@@ -101,8 +104,9 @@ class Fetcher:
         if self._tls is None:
             self._tls = await asyncio.to_thread(httpx.create_ssl_context)
         try:
-            async with asyncio.timeout(self._timeout):
-                return await self._follow(_parse(url), most, self._tls)
+            with self._tracing.span("fetch file", {}):
+                async with asyncio.timeout(self._timeout):
+                    return await self._follow(_parse(url), most, self._tls)
         except TimeoutError as error:
             raise FetchError(f"The URL was not fetched within {self._timeout:g} s.", retryable=True) from error
 

@@ -14,6 +14,7 @@ import structlog
 from memcubed.documents.model import Document, DocumentType, Piece
 from memcubed.errors import DocumentError
 from memcubed.language.redaction import redact
+from memcubed.tracing import Attribute, NoTracing, Tracing
 
 _CHILD: Final = "memcubed.documents.child"
 _OUT_OF_TIME: Final = frozenset({-signal.SIGXCPU, -signal.SIGKILL})
@@ -39,8 +40,9 @@ class ParserLimits:
 class DocumentParser:
     """Turns the bytes of a document into pieces."""
 
-    def __init__(self, limits: ParserLimits, *, redact: bool = False) -> None:
+    def __init__(self, limits: ParserLimits, *, redact: bool = False, tracing: Tracing | None = None) -> None:
         self._limits = limits
+        self._tracing = NoTracing() if tracing is None else tracing
         self._redact = redact
         self._slots = asyncio.Semaphore(limits.processes)
 
@@ -51,8 +53,10 @@ class DocumentParser:
         """
         if len(content) > self._limits.bytes:
             raise DocumentError(f"The document has {len(content)} bytes; at most {self._limits.bytes} are read.")
+        told: dict[str, Attribute] = {"memcubed.document_type": kind.value, "memcubed.document_bytes": len(content)}
         async with self._slots:
-            answer = await self._read(content, kind)
+            with self._tracing.span("read document", told):
+                answer = await self._read(content, kind)
         if "error" in answer:
             raise DocumentError(str(answer["error"]))
         pieces = tuple(Piece(**{**piece, "heading": tuple(piece["heading"])}) for piece in answer["pieces"])

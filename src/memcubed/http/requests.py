@@ -14,6 +14,7 @@ log = structlog.get_logger(__name__)
 _ID_HEADER = b"x-request-id"
 _TRACE_HEADER = b"traceparent"
 _MAX_ID = 100
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class RequestLog:
@@ -59,7 +60,8 @@ class RequestLog:
                 seconds = time.perf_counter() - started
                 # The route's pattern, never the path: paths hold ids, and are without number.
                 route = getattr(scope.get("route"), "path", "unknown")
-                method = scope["method"] if scope.get("route") else "any"
+                # A method is whatever a client has sent, where the route answers that it takes another one.
+                method = scope["method"] if scope.get("route") and scope["method"] in _METHODS else "any"
                 span.tell(f"{method} {route}", **{"http.route": route, "http.response.status_code": status})
                 self._requests.labels(method, route, status).inc()
                 self._seconds.labels(method, route).observe(seconds)

@@ -1,9 +1,11 @@
 """How the calls to a model endpoint go: the last state of each, its failures counted, a span around each call."""
 
+import math
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -18,7 +20,11 @@ from memcubed.providers.llm.protocol import (
     TextDelta,
     TextEnd,
 )
-from memcubed.tracing import Tracing
+from memcubed.providers.llm.vision import VisionModel
+from memcubed.providers.rerank.protocol import Reranker
+from memcubed.tracing import Attribute, Tracing
+
+_AS_GOOD_AS: Final = 0.9  # whoever gives up has begun to wait a little before the call
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +37,25 @@ class LastCall:
 
 
 class ProviderCalls:
-    """What stands around the calls to one endpoint in this process; `provider` is `llm` or `embeddings`."""
+    """What stands around the calls to one endpoint in this process; `provider` is `llm`, `embeddings` and the like.
+
+    A call that is cancelled says nothing about the endpoint, unless it had lasted for as good as `patience_seconds`: so
+    long do those wait who can do without an answer.
+    """
 
     def __init__(
-        self, provider: str, metrics: "ProviderMetrics", tracing: Tracing, clock: Callable[[], float] = time.monotonic
+        self,
+        provider: str,
+        metrics: "ProviderMetrics",
+        tracing: Tracing,
+        *,
+        patience_seconds: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._provider = provider
         self._metrics = metrics
         self._tracing = tracing
+        self._patience_seconds = patience_seconds
         self._clock = clock
         self._ended_at: float | None = None
         self._reason: str | None = None
@@ -50,16 +67,21 @@ class ProviderCalls:
 
     @contextmanager
     def watch(self, name: str, model: str) -> Iterator[None]:
-        """Around one call; what is cancelled says nothing about the endpoint."""
-        with (
-            self.watch_parts(),
-            self._tracing.span(name, {"memcubed.provider": self._provider, "memcubed.model": model}),
-        ):
+        """Around one call."""
+        with self._timed(), self._tracing.span(name, self._attributes(model)):
             yield
 
     @contextmanager
-    def watch_parts(self) -> Iterator[None]:
-        """The same without a span, for answers that come in parts and may be given up anywhere."""
+    def watch_parts(self, name: str, model: str) -> Iterator[None]:
+        """The same for an answer that a generator gives in parts, and that may be given up anywhere."""
+        with self._timed(), self._tracing.span_in_parts(name, self._attributes(model)):
+            yield
+
+    def _attributes(self, model: str) -> dict[str, Attribute]:
+        return {"memcubed.provider": self._provider, "memcubed.model": model}
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
         started = self._clock()
         try:
             yield
@@ -67,7 +89,11 @@ class ProviderCalls:
             self._end(started, error.message)
             raise
         except BaseException:
-            self._metrics.seconds.labels(self._provider).observe(self._clock() - started)
+            seconds = self._clock() - started
+            if seconds >= _AS_GOOD_AS * self._patience_seconds:
+                self._end(started, f"no answer within {self._patience_seconds:g} s")
+            else:
+                self._metrics.seconds.labels(self._provider).observe(seconds)
             raise
         self._end(started, None)
 
@@ -113,7 +139,7 @@ class WatchedEmbedder:
 
     async def load(self) -> None:
         """Load the wrapped embedder."""
-        with self._calls.watch_parts():
+        with self._calls.watch("try embeddings", self._name):
             await self._inner.load()
 
     async def close(self) -> None:
@@ -163,11 +189,51 @@ class WatchedModel:
         self, messages: Sequence[ChatMessage], options: ChatOptions
     ) -> AsyncGenerator[TextDelta | TextEnd, None]:
         """Stream from the wrapped model."""
-        with self._calls.watch_parts():
+        with self._calls.watch_parts("ask model", options.model or self.name):
             async with aclosing(self._inner.stream_text(messages, options)) as items:
                 async for item in items:
                     yield item
 
     async def close(self) -> None:
         """Close the wrapped model."""
+        await self._inner.close()
+
+
+class WatchedVision:
+    """Implements VisionModel around another one whose calls are watched."""
+
+    def __init__(self, inner: VisionModel, calls: ProviderCalls) -> None:
+        self._inner = inner
+        self._calls = calls
+
+    @property
+    def name(self) -> str:
+        """The wrapped model's."""
+        return self._inner.name
+
+    async def describe(self, image: bytes, media_type: str, *, instructions: str) -> str:
+        """Ask the wrapped model."""
+        with self._calls.watch("describe image", self.name):
+            return await self._inner.describe(image, media_type, instructions=instructions)
+
+    async def close(self) -> None:
+        """Close the wrapped model."""
+        await self._inner.close()
+
+
+class WatchedReranker:
+    """Implements Reranker around another one whose calls are watched; `name` is what spans call it."""
+
+    def __init__(self, inner: Reranker, calls: ProviderCalls, *, name: str) -> None:
+        self._inner = inner
+        self._calls = calls
+        self._name = name
+
+    async def score(self, query: str, documents: Sequence[str]) -> list[float]:
+        """Ask the wrapped reranker."""
+        with self._calls.watch("rerank", self._name):
+            return await self._inner.score(query, documents)
+
+    async def close(self) -> None:
+        """Close the wrapped reranker."""
         await self._inner.close()

@@ -4,14 +4,12 @@ Nothing here waits for a language model or a reranker, unless the operator turns
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
 import structlog
-from prometheus_client import CollectorRegistry, Histogram
 
 from memcubed.clock import Clock
 from memcubed.errors import ProviderError
@@ -48,6 +46,7 @@ from memcubed.recall.reranking import Reranking
 from memcubed.recall.rewriting import QueryRewriter, blend
 from memcubed.recall.schemas import MAX_LIMIT, SearchData, SearchRequest, TraceDetail
 from memcubed.recall.scope import owner_cubes
+from memcubed.recall.stages import SearchStages, Stage
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +64,7 @@ class RecallService:
         calibrations: CalibrationService,
         query_limit: CallLimit,
         clock: Clock,
-        registry: CollectorRegistry,
+        stages: SearchStages,
         recalled: RecalledMemories,
         *,
         rewriter: QueryRewriter | None = None,
@@ -79,9 +78,7 @@ class RecallService:
         self._rewriter = rewriter
         self._reranking = reranking
         self._recalled = recalled
-        self._stages = Histogram(
-            "memcubed_search_stage_seconds", "Time of a search by stage.", ["stage"], registry=registry
-        )
+        self._stages = stages
 
     async def search(self, project: Project, request: SearchRequest) -> SearchData:
         """The most relevant facts and preferences. When the embedding model fails, words alone decide."""
@@ -95,33 +92,29 @@ class RecallService:
         if request.user_id is None:  # an agent's own memory: what it said counts as much as what it was told
             question = replace(question, asks_assistant=True)
         texts = await self._search_texts(request)
-        started = time.perf_counter()
-        vectors = [vector for vector in await asyncio.gather(*map(self._embed, texts)) if vector is not None]
-        vector = blend(vectors) if vectors else None
-        embedded = time.perf_counter()
-        found = await self._cubes.find(
-            scope,
-            request.kinds,
-            vector=vector,
-            space="" if vector is None else self._embedder.space,
-            terms=query_tokens("\n".join(texts)),
-            weights=weights,
-        )
-        fetched = time.perf_counter()
-        if vector is None:
-            found = _by_words_alone(found, calibration)
-        else:
-            found = await self._with_pending(found, vector)
-        found = without_echoes(found, [cube.id for cubes in scope.values() for cube in cubes])
-        scored = diversify(rank(found, question, weights, conversation_id=request.conversation_id))
-        ranked = relativities(scored, question, calibration, size=found.size)
-        ordered = time.perf_counter()
+        with self._stages.watch(Stage.EMBEDDING):
+            vectors = [vector for vector in await asyncio.gather(*map(self._embed, texts)) if vector is not None]
+            vector = blend(vectors) if vectors else None
+        with self._stages.watch(Stage.SQL):
+            found = await self._cubes.find(
+                scope,
+                request.kinds,
+                vector=vector,
+                space="" if vector is None else self._embedder.space,
+                terms=query_tokens("\n".join(texts)),
+                weights=weights,
+            )
+        with self._stages.watch(Stage.RANKING):
+            if vector is None:
+                found = _by_words_alone(found, calibration)
+            else:
+                found = await self._with_pending(found, vector)
+            found = without_echoes(found, [cube.id for cubes in scope.values() for cube in cubes])
+            scored = diversify(rank(found, question, weights, conversation_id=request.conversation_id))
+            ranked = relativities(scored, question, calibration, size=found.size)
         ranked = await self._rerank(request, ranked)
-        reranked = time.perf_counter()
-        data = _answer(request, ranked)
-        self._stages.labels("embedding").observe(embedded - started)
-        self._stages.labels("sql").observe(fetched - embedded)
-        self._stages.labels("ranking").observe(time.perf_counter() - reranked + ordered - fetched)
+        with self._stages.watch(Stage.FOLDING):
+            data = _answer(request, ranked)
         if request.arms is None:  # nobody answers a user from one arm alone
             owners = owner_cubes(project.id, request)
             self._recalled.note(project.id, [cube.id for cube in owners], request.conversation_id, _ids(data))
@@ -131,14 +124,14 @@ class RecallService:
         """The query, and where that is turned on what it comes to in the words of memories."""
         if self._rewriter is None or request.arms is not None:
             return [request.query]
-        with self._stages.labels("rewriting").time():
+        with self._stages.watch(Stage.REWRITING):
             rewritten = await self._rewriter.rewrite(request.query)
         return [request.query] if rewritten is None else [request.query, rewritten]
 
     async def _rerank(self, request: SearchRequest, ranked: list[Ranked]) -> list[Ranked]:
         if self._reranking is None or request.arms is not None:
             return ranked
-        with self._stages.labels("reranking").time():
+        with self._stages.watch(Stage.RERANKING):
             return await self._reranking.apply(request.query, ranked)
 
     async def _embed(self, query: str) -> Vector | None:

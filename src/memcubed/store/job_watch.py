@@ -1,5 +1,6 @@
 """What is seen of jobs while they run: log lines that say whose they are, spans, counts and times."""
 
+import inspect
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -18,6 +19,8 @@ ORIGIN: Final = "origin"
 
 _SHOWN: Final = ("project_id", "cube_id", "task_id")
 _BUCKETS: Final = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+log = structlog.get_logger(__name__)
 
 
 def origin(tracing: Tracing) -> dict[str, str]:
@@ -46,6 +49,7 @@ class JobWatch:
         """Run a job."""
         arguments, name = context.job.task_kwargs, context.job.task_name
         came_from = arguments.pop(ORIGIN, None)
+        _drop_unknown(context)
         came_from = came_from if isinstance(came_from, dict) else {}
         ids = {key: value for key in _SHOWN if isinstance(value := arguments.get(key), str)}
         request_id, parent = came_from.get("request_id"), came_from.get("traceparent")
@@ -70,3 +74,13 @@ class JobWatch:
                 self._seconds.labels(name).observe(time.perf_counter() - started)
                 self._last.set_to_current_time()
         return result
+
+
+def _drop_unknown(context: JobContext) -> None:
+    """Leave out arguments that a newer release has given the job: while an installation is upgraded, both are there."""
+    arguments = context.job.task_kwargs
+    unknown = sorted(set(arguments) - set(inspect.signature(context.task.func).parameters))
+    for name in unknown:
+        del arguments[name]
+    if unknown:
+        log.info("job_arguments_ignored", job=context.job.task_name, job_id=context.job.id, arguments=unknown)

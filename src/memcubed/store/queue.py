@@ -36,6 +36,7 @@ STALLED_AFTER_SECONDS: Final = 15.0
 
 _POLL_SECONDS: Final = 2.0  # for jobs that are due again, and the odd notification that finds a worker busy
 _CONNECT_SECONDS: Final = 10.0
+_OTHER_RELEASE_SECONDS: Final = 60.0
 _TRIES_TO_RECORD: Final = 3
 _PAUSE_SECONDS: Final = 0.5
 
@@ -85,7 +86,7 @@ def create_queue(url: str, tracing: Tracing) -> procrastinate.App:
             "delete_jobs": "successful",
         },
     )
-    queue.job_manager = SteadyJobManager(connector, tracing)
+    queue.job_manager = SteadyJobManager(connector, tracing, lambda name: name in queue.tasks)
     return queue
 
 
@@ -121,12 +122,16 @@ class SteadyJobManager(JobManager):
     """Records how a job ended even when the connection breaks at that moment.
 
     Otherwise the job would stay `doing`, and hold its lock, for as long as its worker lives. Jobs carry with them which
-    request, and which trace, they come from.
+    request, and which trace, they come from. A job that this process does not know (`knows`) is of a newer release: it
+    is left to a worker of that one, for as long as an upgrade may take.
     """
 
-    def __init__(self, connector: procrastinate.PsycopgConnector, tracing: Tracing) -> None:
+    def __init__(
+        self, connector: procrastinate.PsycopgConnector, tracing: Tracing, knows: Callable[[str], bool]
+    ) -> None:
         super().__init__(connector)
         self._tracing = tracing
+        self._knows = knows
 
     async def defer_job_async(self, job: Job, connection: Any | None = None) -> Job:  # noqa: ANN401 - as the queue has it
         """Put a job on the queue."""
@@ -137,6 +142,10 @@ class SteadyJobManager(JobManager):
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:  # noqa: FBT001 - as it is called
         """Record a job's last end."""
+        if status is Status.FAILED and not self._knows(job.task_name) and job.attempts < _CUT_SHORT:
+            log.warning("job_left_to_another_release", job_id=job.id, job=job.task_name)
+            await self.retry_job(job, utc_now() + timedelta(seconds=_OTHER_RELEASE_SECONDS))
+            return
         await _insist(lambda: super(SteadyJobManager, self).finish_job(job, status, delete_job), job)
 
     async def retry_job(
