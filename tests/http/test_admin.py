@@ -271,7 +271,11 @@ async def test_usage_by_day_and_by_task(start: StartService) -> None:
             task = (await client.add("I keep bees behind the barn."))["task_id"]
             await client.finished(task)
 
-            shown = await admin.ask("GET", "/usage")
+            async def divided() -> Any:  # noqa: ANN401 - JSON
+                found = await admin.ask("GET", "/usage")
+                return found if [kind["kind"] for kind in found["kinds"]] == ["fact"] else None
+
+            shown = await eventually(divided)
             (row,) = shown["usage"]
             counts = {name: row[name] for name in ("calls", "input_tokens", "output_tokens")}
             assert {name: row[name] for name in ("project_id", "purpose", "model", "day")} == {
@@ -283,7 +287,10 @@ async def test_usage_by_day_and_by_task(start: StartService) -> None:
             assert counts["calls"] == 1
             assert shown["total"] == counts
             of_task = await admin.ask("GET", f"/projects/{project['id']}/tasks/{task}/usage")
-            assert of_task == {"usage": [{**counts, "purpose": "extraction", "model": "scripted"}], "total": counts}
+            extraction = {"purpose": "extraction", "model": "scripted", **counts}
+            fact = {"kind": "fact", "memories": 1, **counts}
+            assert of_task == {"usage": [extraction], "kinds": [fact], "total": counts}
+            assert shown["kinds"] == [{"project_id": project["id"], **fact}]
 
             assert (await admin.ask("GET", "/usage", project_id=project["id"])) == shown
             assert (await admin.ask("GET", "/usage", project_id=idle["id"]))["usage"] == []

@@ -13,6 +13,7 @@ from memcubed.bootstrap import DatabaseUrls
 from memcubed.clock import utc_now
 from memcubed.memories.model import MemoryKind
 from memcubed.production.shares import Receipts, ShareService
+from memcubed.usage.service import UsageService
 from tests.conftest import StartService
 from tests.support.api import Api, eventually
 from tests.support.databases import query
@@ -70,7 +71,8 @@ async def test_an_end_that_is_rolled_back_is_not_counted(start: StartService) ->
     async with start(worker=False) as api:
         task = UUID((await (await api.client()).add("I live in Oslo."))["task_id"])
         database, registry = api.service.database, CollectorRegistry()
-        shares = ShareService(database, utc_now, Receipts(registry))
+        usage = UsageService(database, registry, utc_now, daily_token_budget=0)
+        shares = ShareService(database, utc_now, Receipts(registry, usage))
         ((project, cube),) = query(api.urls.owner, "SELECT project_id, cube_id FROM task_shares")
         share = await shares.find_running(project, cube, task)
         assert share is not None

@@ -37,7 +37,7 @@ def model_name() -> str:
 @pytest.fixture(scope="session")
 async def extractor(model_name: str) -> AsyncIterator[LlmExtractor]:
     # reading a prompt for the first time takes minutes on a busy machine with two cores
-    model = OpenAIModel(base_url=BASE_URL, model=model_name, timeout=600.0, max_concurrency=1)
+    model = OpenAIModel(base_url=BASE_URL, model=model_name, timeout=600.0)
     yield LlmExtractor(model)
     await model.close()
 

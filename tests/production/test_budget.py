@@ -3,19 +3,13 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
-from pydantic import BaseModel
 
-from memcubed.errors import ProviderError
-from memcubed.providers.llm.metering import MeteredModel
-from memcubed.providers.llm.protocol import ChatMessage, ChatOptions, ChatRole, DeltaKind, TextDelta, TextEnd
-from memcubed.providers.llm.scripted import ScriptedModel
 from memcubed.store.queue import wake_jobs
 from memcubed.store.slots import DatabaseSlots
 from tests.conftest import StartService
@@ -305,56 +299,6 @@ async def test_who_gives_up_waiting_leaves_no_place_taken(slots: DatabaseSlots) 
         await asyncio.wait({task})
     async with asyncio.timeout(10), slots.hold():
         pass
-
-
-class Tally:
-    """A meter that remembers."""
-
-    def __init__(self) -> None:
-        self.counted: list[tuple[str, int, int, int]] = []
-
-    async def admit(self) -> None:
-        pass
-
-    def add(self, model: str, *, calls: int, input_tokens: int, output_tokens: int) -> None:
-        self.counted.append((model, calls, input_tokens, output_tokens))
-
-    async def write(self) -> None:
-        pass
-
-
-class Form(BaseModel):
-    text: str
-
-
-HELLO = (ChatMessage(ChatRole.USER, "12345678"),)
-
-
-def metered(model: ScriptedModel) -> tuple[MeteredModel, Tally]:
-    tally = Tally()
-    return MeteredModel(model, tally, DatabaseSlots("postgresql://nowhere", 0, CollectorRegistry())), tally
-
-
-async def test_a_stream_is_counted_at_its_end() -> None:
-    model, tally = metered(ScriptedModel(chats=["Hello.\nHow are you?"], input_tokens=9, output_tokens=5))
-    items = [item async for item in model.stream_text(HELLO, ChatOptions(max_tokens=9, model="other"))]
-    assert isinstance(items[-1], TextEnd)
-    assert tally.counted == [("other", 1, 9, 5)]
-
-
-async def test_a_stream_that_is_left_early_is_counted_by_its_length() -> None:
-    said = TextDelta(DeltaKind.TEXT, "a" * 40)
-    model, tally = metered(ScriptedModel(chats=[[said, said, said]]))
-    async with aclosing(model.stream_text(HELLO, ChatOptions(max_tokens=9))) as items:
-        assert await anext(items) == said
-    assert tally.counted == [("scripted", 1, 2, 10)]
-
-
-async def test_a_call_that_failed_is_counted_as_a_call() -> None:
-    model, tally = metered(ScriptedModel([ProviderError("down")]))
-    with pytest.raises(ProviderError):
-        await model.complete_json(system="", user="12345678", answer=Form, max_tokens=9)
-    assert tally.counted == [("scripted", 1, 0, 0)]
 
 
 def query_none(api: Api, statement: str, **parameters: object) -> None:

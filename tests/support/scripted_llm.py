@@ -112,7 +112,7 @@ def refusing(*formats: str, then: Answer | Script) -> Script:
 
 def echo_extraction(request: Json) -> Answer:
     """Make one fact of each user turn, from the conversation that memcubed's prompt carries; other chats get "ok"."""
-    data = _prompt_data(request)
+    data = prompt_data(request)
     if "turns" not in data:
         return text_answer("ok")
     return json_answer({"memories": [_fact(turn) for turn in data["turns"] if turn["role"] == "user"]})
@@ -122,14 +122,15 @@ def echo_everything(request: Json) -> Answer:
     """Echo extraction, believe all feedback against each memory that is shown with it, and stream "Tea." to chats."""
     if request.get("stream"):
         return text_answer("Tea.")
-    data = _prompt_data(request)
+    data = prompt_data(request)
     if "feedback" not in data:
         return echo_extraction(request)
     denied = [memory["id"] for memory in data["memories"]]
     return json_answer({"action": "correct", "contradicted": denied, "corrected": data["feedback"]})
 
 
-def _prompt_data(request: Json) -> Json:
+def prompt_data(request: Json) -> Json:
+    """The data that a prompt carries between its two marks; nothing when there are none."""
     found = re.search(r"^<<<(\S+)\n(.*)\n\1>>>$", str(request["messages"][-1]["content"]), re.DOTALL | re.MULTILINE)
     data: Json = {} if found is None else json.loads(found.group(2))
     return data

@@ -14,10 +14,12 @@ from memcubed.admin.schemas import (
     DayUsageData,
     KeyData,
     KeyListData,
+    KindUsageData,
     NewKeyData,
     PartUsageData,
     ProjectData,
     ProjectDetail,
+    ProjectKindUsageData,
     ProjectListData,
     SuccessData,
     TaskUsageData,
@@ -31,6 +33,7 @@ from memcubed.doctor.service import DoctorService
 from memcubed.errors import InvalidRequestError, NotFoundError
 from memcubed.projects.administration import ProjectAdministration
 from memcubed.projects.authentication import AuthenticateAdmin, KeyFirstRoute
+from memcubed.usage.model import Usage
 from memcubed.usage.service import UsageService
 
 DEFAULT_DAYS = 30
@@ -124,22 +127,38 @@ def _add_usage_routes(router: APIRouter, projects: ProjectAdministration, usage:
         first_day: Annotated[date | None, Query()] = None,
         last_day: Annotated[date | None, Query()] = None,
     ) -> Envelope[UsageData]:
-        """What model calls cost, by project, day, purpose and model: the last 30 days unless others are named."""
+        """What model calls cost: the last 30 days unless others are named.
+
+        By project, day, purpose and model; and by project and kind of memory.
+        """
         first, last = _days(first_day, last_day, clock().date())
         ids = [one.project.id for one in await projects.list_projects()]
         if project_id is not None:
             ids = [(await projects.get(_project_id(project_id))).project.id]
-        found = [(id_, day) for id_ in ids for day in await usage.list_days(id_, first, last)]
-        shown = [DayUsageData.of(str(id_), day) for id_, day in found]
-        return Envelope(data=UsageData(usage=shown, total=UsageCounts.sum([day.usage for _, day in found])))
+        shown, kinds, used = [], [], []
+        for id_ in ids:
+            days = await usage.list_days(id_, first, last)
+            spent = [day.usage for day in days]
+            made = KindUsageData.all(await usage.list_kinds(id_, first, last), sum(spent, Usage()))
+            shown += [DayUsageData.of(str(id_), day) for day in days]
+            kinds += [ProjectKindUsageData(project_id=str(id_), **kind.model_dump()) for kind in made]
+            used += spent
+        return Envelope(data=UsageData(usage=shown, kinds=kinds, total=UsageCounts.sum(used)))
 
     @router.get("/projects/{project_id}/tasks/{task_id}/usage")
     async def get_task_usage(project_id: str, task_id: str) -> Envelope[TaskUsageData]:
         """What a task's model calls cost; nothing for a task that called none."""
         record = await projects.get(_project_id(project_id))
         parts = await usage.list_task(record.project.id, _uuid(task_id, "task"))
-        shown = [PartUsageData.of(part) for part in parts]
-        return Envelope(data=TaskUsageData(usage=shown, total=UsageCounts.sum([part.usage for part in parts])))
+        spent = [part.usage for part in parts]
+        made = await usage.list_task_kinds(record.project.id, _uuid(task_id, "task"))
+        return Envelope(
+            data=TaskUsageData(
+                usage=[PartUsageData.of(part) for part in parts],
+                kinds=KindUsageData.all(made, sum(spent, Usage())),
+                total=UsageCounts.sum(spent),
+            )
+        )
 
 
 def _project_id(text: str) -> UUID:

@@ -1,5 +1,6 @@
 """The bodies and answers of the admin API."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,7 +12,7 @@ from memcubed.contract.request import Count, RequestModel
 from memcubed.errors import EmptyListError, InvalidRequestError, MissingFieldError
 from memcubed.projects.model import ApiKey, ProjectChange, ProjectRecord
 from memcubed.projects.scopes import PROJECT_SCOPES, Scope
-from memcubed.usage.model import Budget, DayUsage, TaskUsage, Usage
+from memcubed.usage.model import Budget, DayUsage, KindUsage, TaskUsage, Usage, with_rest
 
 MAX_NAME_CHARACTERS = 200
 MAX_BUDGET = 10**15
@@ -220,10 +221,36 @@ class DayUsageData(UsageCounts):
         return cls(project_id=project_id, day=day.day, purpose=day.purpose, model=day.model, **counts.model_dump())
 
 
+class KindUsageData(UsageCounts):
+    """What was paid for memories of one kind, and how many were made.
+
+    A call that gave memories of several kinds is divided among them by the length of their texts; `none` is what gave
+    no memory. The kinds together are the total.
+    """
+
+    kind: str
+    memories: int
+
+    @classmethod
+    def all(cls, kinds: Sequence[KindUsage], total: Usage) -> "list[KindUsageData]":
+        """The kinds, as the API shows them, with what of the total was paid for none."""
+        return [
+            cls(kind=one.kind, memories=one.count.memories, **UsageCounts.sum([one.count.usage]).model_dump())
+            for one in with_rest(kinds, total)
+        ]
+
+
+class ProjectKindUsageData(KindUsageData):
+    """What a project paid for memories of one kind in all the days asked for, and how many it made."""
+
+    project_id: str
+
+
 class UsageData(BaseModel):
-    """Usage by project, day, purpose and model, and all of it together."""
+    """Usage by project, day, purpose and model; by project and kind of memory; and all of it together."""
 
     usage: list[DayUsageData]
+    kinds: list[ProjectKindUsageData]
     total: UsageCounts
 
 
@@ -240,9 +267,10 @@ class PartUsageData(UsageCounts):
 
 
 class TaskUsageData(BaseModel):
-    """What a task used, by purpose and model, and all of it together."""
+    """What a task used, by purpose and model, and by kind of memory; and all of it together."""
 
     usage: list[PartUsageData]
+    kinds: list[KindUsageData]
     total: UsageCounts
 
 

@@ -80,7 +80,7 @@ from memcubed.store.queue import Backoff, create_queue
 from memcubed.store.queue_state import StoreMetrics
 from memcubed.store.session import UNAVAILABLE_ERRORS, Database
 from memcubed.store.slots import DatabaseSlots
-from memcubed.usage.jobs import attribute_job
+from memcubed.usage.jobs import JobAttribution
 from memcubed.usage.service import UsageService
 
 log = structlog.get_logger(__name__)
@@ -136,16 +136,11 @@ class Service:
             },
         )
         self.recalled = RecalledMemories(self.database, utc_now)
-        shares = ShareService(self.database, utc_now, Receipts(self.registry))
+        shares = ShareService(self.database, utc_now, Receipts(self.registry, self.usage))
         embedding = EmbeddingService(self.database, self.memories, self.embedder)
         filler = LocalFiller() if self.model is None else LlmFiller(self.model)
         self.profiles = ProfileService(self.database, self.memories, filler, self.jobs.enqueue_embedding, utc_now)
-        vision = create_vision_model(settings, self.usage.add_answer)
-        self.vision = (
-            None
-            if vision is None
-            else MeteredVision(WatchedVision(vision, self._calls["vision"]), self.usage, self.slots)
-        )
+        self.vision = self._metered_vision()
         attachments = AttachmentService(
             self.database,
             AttachmentReader(self.fetcher, self.documents, self.vision, file_bytes=settings.document_max_bytes),
@@ -200,12 +195,23 @@ class Service:
             self.calibrations,
             None if self.model is None else Distiller(self.model),
             self.jobs.enqueue_embedding,
+            self.usage,
         )
-        register_skill_jobs(self.queue, self.skill_generator, self.projects)
+        register_skill_jobs(self.queue, self.skill_generator, self.projects, backoff)
 
     def metered(self, model: LanguageModel | None, calls: ProviderCalls) -> LanguageModel | None:
         """A model whose calls are watched and counted, within the project's budget and the bound of all processes."""
-        return None if model is None else MeteredModel(WatchedModel(model, calls), self.usage, self.slots)
+        if model is None:
+            return None
+        at_once = self.settings.llm_concurrency
+        return MeteredModel(WatchedModel(model, calls), self.usage, self.slots, max_concurrency=at_once)
+
+    def _metered_vision(self) -> MeteredVision | None:
+        vision = create_vision_model(self.settings)
+        if vision is None:
+            return None
+        watched = WatchedVision(vision, self._calls["vision"])
+        return MeteredVision(watched, self.usage, self.slots, max_concurrency=self.settings.llm_concurrency)
 
     def watched_calls(self, provider: str, *, patience_seconds: float = math.inf) -> ProviderCalls:
         """What stands around the calls to an endpoint."""
@@ -334,7 +340,7 @@ class Service:
                 self.queue,
                 self.jobs.enqueue_embedding_of_all,
                 concurrency=self.settings.worker_concurrency,
-                middleware=[watch.run, attribute_job],
+                middleware=[watch.run, JobAttribution(self.usage).run],
             )
         finally:
             await ended(rescue)

@@ -17,6 +17,7 @@ from memcubed.language.detect import Language, detect
 from memcubed.language.sentences import sentences
 from memcubed.memories.model import StoredMemory
 from memcubed.production.llm.wording import numbers, wording
+from memcubed.production.model import characters_by_kind
 from memcubed.production.own_part import own_part
 from memcubed.providers.llm import LanguageModel
 from memcubed.providers.llm.prompts import read_prompt
@@ -106,7 +107,9 @@ class LlmReader:
             answer=FeedbackAnswer,
             max_tokens=_ANSWER_TOKENS,
         )
-        return await self._judge(completion.answer, request, shown)
+        reading = await self._judge(completion.answer, request, shown)
+        completion.credit(characters_by_kind(reading.drafts))
+        return reading
 
     async def _judge(
         self, answer: FeedbackAnswer, request: FeedbackRequest, shown: Mapping[str, StoredMemory]

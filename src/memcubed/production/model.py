@@ -1,6 +1,7 @@
 """What an extractor is given and what it gives back."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
@@ -96,6 +97,14 @@ class Draft:
     context_text: str = ""
     details: Mapping[str, JsonValue] = field(default_factory=dict)
     identity: str | None = None
+
+
+def characters_by_kind(drafts: Iterable[Draft]) -> Counter[str]:
+    """How much of an answer went into memories of each kind."""
+    characters: Counter[str] = Counter()
+    for draft in drafts:
+        characters[draft.kind.value] += len(draft.key) + len(draft.value) + len(draft.reasoning)
+    return characters
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from memcubed.production.perspective import identify, named
 from memcubed.production.repository import TaskRepository
 from memcubed.production.tasks import TaskOptions, TaskStatus
 from memcubed.store.session import Database, driver_connection
+from memcubed.usage.service import UsageService
 
 CONTEXT_TURNS: Final = 6
 """How many earlier turns of the conversation are read beside the new ones."""
@@ -49,19 +50,29 @@ class Share:
 class Receipts:
     """Counts how shares end in this process, and what they made, once the transaction that says so has committed."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, usage: UsageService) -> None:
+        self._usage = usage
         self._ends = Counter("memcubed_task_parts", "Parts of tasks that ended.", ["end"], registry=registry)
         self._memories = Counter("memcubed_memories", "Memories produced.", ["kind"], registry=registry)
 
-    async def count(self, connection: AsyncConnection, status: TaskStatus, memories: Mapping[MemoryKind, int]) -> None:
+    async def count(
+        self,
+        connection: AsyncConnection,
+        project_id: UUID,
+        task_id: UUID,
+        status: TaskStatus,
+        memories: Mapping[MemoryKind, int],
+    ) -> None:
         """One more share ends with this transaction, with so many memories of each kind."""
-        (await driver_connection(connection)).after_commit(partial(self._count, status, dict(memories)))
+        counted = partial(self._count, project_id, task_id, status, dict(memories))
+        (await driver_connection(connection)).after_commit(counted)
 
-    def _count(self, status: TaskStatus, memories: Mapping[MemoryKind, int]) -> None:
+    def _count(self, project_id: UUID, task_id: UUID, status: TaskStatus, memories: Mapping[MemoryKind, int]) -> None:
         made = {kind: count for kind, count in memories.items() if count}
         self._ends.labels(status.value if made or status != TaskStatus.COMPLETED else "nothing").inc()
         for kind, count in made.items():
             self._memories.labels(kind.value).inc(count)
+        self._usage.add_memories(project_id, task_id, made)
 
 
 class ShareService:
@@ -112,7 +123,7 @@ class ShareService:
             note=note,
             now=self._clock(),
         )
-        await self._receipts.count(connection, TaskStatus.COMPLETED, memories)
+        await self._receipts.count(connection, share.project_id, share.task_id, TaskStatus.COMPLETED, memories)
 
     async def count_failures(self, project_id: UUID, cube_id: UUID, task_id: UUID) -> int:
         """How many tries of a share have failed so far; those cut short by a worker's end do not count."""
@@ -142,4 +153,4 @@ class ShareService:
                 await repository.finish_share(
                     cube_id, task_id, TaskStatus.FAILED, memories={}, reason=error, now=self._clock()
                 )
-                await self._receipts.count(connection, TaskStatus.FAILED, {})
+                await self._receipts.count(connection, project_id, task_id, TaskStatus.FAILED, {})

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from memcubed.language.detect import Language, detect
 from memcubed.language.words import tokens
+from memcubed.memories.model import MemoryKind
 from memcubed.messages.model import Turn
 from memcubed.profiles.filling import Filling, OpenField
 from memcubed.profiles.model import MAX_VALUE_CHARACTERS
@@ -90,6 +91,7 @@ class LlmFiller:
         )
         proposed = completion.answer.fields
         kept = [filling for one in proposed if (filling := _checked(one, asked, said)) is not None]
+        completion.credit({MemoryKind.PROFILE.value: sum(len(filling.value) for filling in kept)})
         log.info("profile_filled", model=self._model.name, kept=len(kept), dropped=len(proposed) - len(kept))
         return kept
 

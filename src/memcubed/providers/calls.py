@@ -20,7 +20,7 @@ from memcubed.providers.llm.protocol import (
     TextDelta,
     TextEnd,
 )
-from memcubed.providers.llm.vision import VisionModel
+from memcubed.providers.llm.vision import Description, VisionModel
 from memcubed.providers.rerank.protocol import Reranker
 from memcubed.tracing import Attribute, Tracing
 
@@ -211,7 +211,7 @@ class WatchedVision:
         """The wrapped model's."""
         return self._inner.name
 
-    async def describe(self, image: bytes, media_type: str, *, instructions: str) -> str:
+    async def describe(self, image: bytes, media_type: str, *, instructions: str) -> Description:
         """Ask the wrapped model."""
         with self._calls.watch("describe image", self.name):
             return await self._inner.describe(image, media_type, instructions=instructions)

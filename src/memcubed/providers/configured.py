@@ -59,17 +59,11 @@ def create_model(settings: Settings) -> LanguageModel | None:
         model=settings.llm_model,
         timeout=settings.llm_timeout_seconds,
         stream_timeout=settings.llm_stream_seconds,
-        max_concurrency=settings.llm_concurrency,
     )
 
 
-def create_vision_model(
-    settings: Settings, on_tokens: Callable[[str, int, int], None] | None = None
-) -> VisionModel | None:
-    """The vision model that the settings name, if any. A key goes only to the endpoint that it was given for.
-
-    `on_tokens` is told what its calls cost.
-    """
+def create_vision_model(settings: Settings) -> VisionModel | None:
+    """The vision model that the settings name, if any. A key goes only to the endpoint that it was given for."""
     if settings.vision_model is None:
         return None
     key = settings.vision_api_key
@@ -80,8 +74,6 @@ def create_vision_model(
         api_key=None if key is None else key.get_secret_value(),
         model=settings.vision_model,
         timeout=settings.llm_timeout_seconds,
-        max_concurrency=settings.llm_concurrency,
-        on_tokens=on_tokens,
     )
 
 
@@ -101,7 +93,7 @@ def create_reranker(settings: Settings, *, timeout: float) -> Reranker | None:
 
 
 def create_rewriting_model(settings: Settings) -> LanguageModel | None:
-    """The language model for queries, when rewriting is on: with slots of its own, which extraction can't fill."""
+    """The language model for queries, when rewriting is on: it has places of its own, which extraction can't fill."""
     if not settings.query_rewrite or settings.llm_model is None:
         return None
     key = settings.llm_api_key
@@ -111,5 +103,4 @@ def create_rewriting_model(settings: Settings) -> LanguageModel | None:
         model=settings.llm_model,
         timeout=settings.query_rewrite_timeout_seconds,
         retries=0,
-        max_concurrency=settings.llm_concurrency,
     )

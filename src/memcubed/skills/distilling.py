@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from memcubed.language.cleaning import printable
 from memcubed.language.detect import Language, detect
 from memcubed.language.words import tokens
+from memcubed.memories.model import MemoryKind
 from memcubed.memories.schemas import SkillValue
 from memcubed.messages.model import Role
 from memcubed.providers.llm import LanguageModel
@@ -87,6 +88,8 @@ class Distiller:
             max_tokens=_ANSWER_TOKENS,
         )
         skill = check(completion.answer, shown, load_prompt(language))
+        if skill is not None:
+            completion.credit({MemoryKind.SKILL.value: 1})
         log.info("skill_distilled", model=self._model.name, episodes=len(shown), kept=skill is not None)
         return skill
 

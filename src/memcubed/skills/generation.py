@@ -19,6 +19,7 @@ from memcubed.skills.grouping import group
 from memcubed.skills.model import Episode
 from memcubed.skills.repository import SkillRepository
 from memcubed.store.session import Database
+from memcubed.usage.service import UsageService
 
 GENERATED: Final = "generated"
 MIN_EPISODES: Final = 3
@@ -44,6 +45,7 @@ class SkillGenerator:
         calibrations: CalibrationService,
         distiller: Distiller | None,
         enqueue_embedding: EnqueueEmbedding,
+        usage: UsageService,
     ) -> None:
         self._database = database
         self._memories = memories
@@ -51,6 +53,7 @@ class SkillGenerator:
         self._calibrations = calibrations
         self._distiller = distiller
         self._enqueue_embedding = enqueue_embedding
+        self._usage = usage
 
     async def list_changed_cubes(self, project_id: UUID) -> list[UUID]:
         """The cubes of a project that have something to distil from since the last time."""
@@ -92,6 +95,7 @@ class SkillGenerator:
                 )
             await repository.set_seen(cube_id, newest)
         if made:
+            self._usage.add_memories(project_id, None, {MemoryKind.SKILL: len(made)})
             await self._enqueue_embedding(project_id, cube_id)
         log.info("skills_distilled", project_id=str(project_id), cube_id=str(cube_id), skills=len(made))
         return len(made)

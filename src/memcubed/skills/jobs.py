@@ -7,9 +7,10 @@ import procrastinate
 import structlog
 from procrastinate.exceptions import AlreadyEnqueued
 
-from memcubed.errors import MemcubedError
+from memcubed.errors import BudgetSpentError, MemcubedError
 from memcubed.projects.service import ProjectService
 from memcubed.skills.generation import SkillGenerator
+from memcubed.store.queue import Backoff
 
 DISTIL_ALL: Final = "skills.distil_all"
 DISTIL_CUBE: Final = "skills.distil_cube"
@@ -17,16 +18,21 @@ DISTIL_CUBE: Final = "skills.distil_cube"
 log = structlog.get_logger(__name__)
 
 
-def register_skill_jobs(queue: procrastinate.App, skills: SkillGenerator, projects: ProjectService) -> None:
+def register_skill_jobs(
+    queue: procrastinate.App, skills: SkillGenerator, projects: ProjectService, backoff: Backoff
+) -> None:
     """Teach the queue to distil skills, every hour where there is something new.
 
-    A run that fails is not tried again by itself: what was new stays new, and the next hour's run finds it.
+    A run whose model fails is not tried again by itself: what was new stays new, and the next hour's run finds it. One
+    that a budget puts off goes on when there is budget again.
     """
 
-    @queue.task(name=DISTIL_CUBE)
+    @queue.task(name=DISTIL_CUBE, retry=backoff)
     async def distil_cube(project_id: str, cube_id: str) -> None:
         try:
             await skills.distil_cube(UUID(project_id), UUID(cube_id))
+        except BudgetSpentError:
+            raise
         except MemcubedError as error:
             log.warning("skills_not_distilled", cube_id=cube_id, reason=error.message)
 

@@ -7,8 +7,6 @@ from sqlalchemy import (
     REAL,
     BigInteger,
     Column,
-    Date,
-    DateTime,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
@@ -16,7 +14,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -26,13 +23,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
-metadata = MetaData()
+from memcubed.store import columns, usage_tables
+from memcubed.store.columns import cube_column, time_type
 
-_time = DateTime(timezone=True)
-
-
-def _cube() -> Column[Any]:
-    return Column("cube_id", Uuid, ForeignKey("cubes.id", ondelete="CASCADE"), primary_key=True)
+metadata = columns.metadata
+usage_days, usage_tasks = usage_tables.usage_days, usage_tables.usage_tasks
+usage_day_kinds, usage_task_kinds = usage_tables.usage_day_kinds, usage_tables.usage_task_kinds
+kept_answers = usage_tables.kept_answers
 
 
 def _part_of_memory() -> tuple[Column[Any], Column[Any], ForeignKeyConstraint]:
@@ -59,7 +56,7 @@ projects = Table(
     Column("id", Uuid, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("timezone", Text, nullable=False),
-    Column("created_at", _time, nullable=False, server_default=func.now()),
+    Column("created_at", time_type, nullable=False, server_default=func.now()),
     Column("daily_token_budget", BigInteger),
 )
 
@@ -71,10 +68,10 @@ api_keys = Table(
     Column("name", Text, nullable=False),
     Column("prefix", Text, nullable=False),
     Column("key_hash", Text, nullable=False, unique=True),
-    Column("created_at", _time, nullable=False, server_default=func.now()),
-    Column("last_used_at", _time),
-    Column("expires_at", _time),
-    Column("revoked_at", _time),
+    Column("created_at", time_type, nullable=False, server_default=func.now()),
+    Column("last_used_at", time_type),
+    Column("expires_at", time_type),
+    Column("revoked_at", time_type),
     Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{read,write}'")),
     Index("api_keys_project_id_idx", "project_id"),
 )
@@ -86,18 +83,18 @@ admin_keys = Table(
     Column("name", Text, nullable=False),
     Column("prefix", Text, nullable=False),
     Column("key_hash", Text, nullable=False, unique=True),
-    Column("created_at", _time, nullable=False, server_default=func.now()),
-    Column("last_used_at", _time),
-    Column("expires_at", _time),
-    Column("revoked_at", _time),
+    Column("created_at", time_type, nullable=False, server_default=func.now()),
+    Column("last_used_at", time_type),
+    Column("expires_at", time_type),
+    Column("revoked_at", time_type),
 )
 
 project_rates = Table(
     "project_rates",
     metadata,
     Column("project_id", Uuid, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
-    Column("requests_full_at", _time, nullable=False, server_default=text("'-infinity'")),
-    Column("tokens_full_at", _time, nullable=False, server_default=text("'-infinity'")),
+    Column("requests_full_at", time_type, nullable=False, server_default=text("'-infinity'")),
+    Column("tokens_full_at", time_type, nullable=False, server_default=text("'-infinity'")),
     prefixes=["UNLOGGED"],
 )
 
@@ -108,7 +105,7 @@ cubes = Table(
     Column("project_id", Uuid, ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("owner", Text, nullable=False),
-    Column("created_at", _time, nullable=False, server_default=func.now()),
+    Column("created_at", time_type, nullable=False, server_default=func.now()),
     UniqueConstraint("project_id", "kind", "owner"),
 )
 
@@ -121,8 +118,8 @@ tasks = Table(
     Column("idempotency_key", Text),
     Column("body_hash", Text, nullable=False),
     Column("running_body_hash", Text),
-    Column("created_at", _time, nullable=False, server_default=func.now()),
-    Column("finished_at", _time),
+    Column("created_at", time_type, nullable=False, server_default=func.now()),
+    Column("finished_at", time_type),
     UniqueConstraint("project_id", "idempotency_key"),
     UniqueConstraint("project_id", "running_body_hash"),
     Index("tasks_skills_idx", "project_id", "finished_at", postgresql_where=text("options -> 'kinds' ? 'skill'")),
@@ -131,15 +128,15 @@ tasks = Table(
 skill_runs = Table(
     "skill_runs",
     metadata,
-    _cube(),
+    cube_column(),
     Column("project_id", Uuid, nullable=False),
-    Column("seen_until", _time, nullable=False),
+    Column("seen_until", time_type, nullable=False),
 )
 
 task_shares = Table(
     "task_shares",
     metadata,
-    _cube(),
+    cube_column(),
     Column("task_id", Uuid, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
     Column("project_id", Uuid, nullable=False),
     Column("status", Text, nullable=False),
@@ -147,38 +144,14 @@ task_shares = Table(
     Column("waits", Integer, nullable=False, server_default=text("0")),
     Column("last_error", Text),
     Column("receipt", JSONB),
-    Column("finished_at", _time),
+    Column("finished_at", time_type),
     Index("task_shares_task_id_idx", "task_id"),
-)
-
-usage_days = Table(
-    "usage_days",
-    metadata,
-    Column("project_id", Uuid, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
-    Column("day", Date, primary_key=True),
-    Column("purpose", Text, primary_key=True),
-    Column("model", Text, primary_key=True),
-    Column("calls", BigInteger, nullable=False),
-    Column("input_tokens", BigInteger, nullable=False),
-    Column("output_tokens", BigInteger, nullable=False),
-)
-
-usage_tasks = Table(
-    "usage_tasks",
-    metadata,
-    Column("task_id", Uuid, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
-    Column("project_id", Uuid, nullable=False),
-    Column("purpose", Text, primary_key=True),
-    Column("model", Text, primary_key=True),
-    Column("calls", BigInteger, nullable=False),
-    Column("input_tokens", BigInteger, nullable=False),
-    Column("output_tokens", BigInteger, nullable=False),
 )
 
 messages = Table(
     "messages",
     metadata,
-    _cube(),
+    cube_column(),
     Column("id", Uuid, primary_key=True),
     Column("project_id", Uuid, nullable=False),
     Column("task_id", Uuid, ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
@@ -188,8 +161,8 @@ messages = Table(
     Column("speaker", Text),
     Column("text", Text, nullable=False),
     Column("payload", JSONB, nullable=False),
-    Column("chat_time", _time, nullable=False),
-    Column("created_at", _time, nullable=False, server_default=func.now()),
+    Column("chat_time", time_type, nullable=False),
+    Column("created_at", time_type, nullable=False, server_default=func.now()),
     Index("messages_conversation_idx", "cube_id", "conversation_id", "position"),
     Index("messages_task_id_idx", "task_id"),
 )
@@ -209,7 +182,7 @@ message_readings = Table(
 memories = Table(
     "memories",
     metadata,
-    _cube(),
+    cube_column(),
     Column("id", Uuid, primary_key=True),
     Column("project_id", Uuid, nullable=False),
     Column("sequence", BigInteger, Identity(always=True)),
@@ -238,10 +211,10 @@ memories = Table(
     Column("agent_id", Text),
     Column("extractor", Text, nullable=False),
     Column("fingerprint", Text, nullable=False),
-    Column("told_at", _time, nullable=False),
-    Column("memory_time", _time),
-    Column("created_at", _time, nullable=False),
-    Column("updated_at", _time, nullable=False),
+    Column("told_at", time_type, nullable=False),
+    Column("memory_time", time_type),
+    Column("created_at", time_type, nullable=False),
+    Column("updated_at", time_type, nullable=False),
     *_marks("business_type", "biz_id", "scene", "custom_status"),
     Index("memories_fingerprint_idx", "cube_id", "fingerprint"),
     Index("memories_task_id_idx", "task_id"),
@@ -265,7 +238,7 @@ calibrations = Table(
     Column("noise", REAL, nullable=False),
     Column("gain", REAL, nullable=False),
     Column("shift", REAL, nullable=False),
-    Column("fitted_at", _time, nullable=False, server_default=func.now()),
+    Column("fitted_at", time_type, nullable=False, server_default=func.now()),
 )
 
 memory_sources = Table(
@@ -285,23 +258,23 @@ recalled_memories = Table(
     Column("scope_id", Uuid, primary_key=True),
     Column("conversation_id", Text, primary_key=True),
     Column("project_id", Uuid, nullable=False),
-    Column("recalled_at", _time, nullable=False),
+    Column("recalled_at", time_type, nullable=False),
     Index("recalled_memories_scope_idx", "scope_id", "recalled_at"),
 )
 
 large_cubes = Table(
     "large_cubes",
     metadata,
-    _cube(),
+    cube_column(),
     Column("project_id", Uuid, nullable=False),
     Column("space", Text, nullable=False),
     Column("dimensions", Integer, nullable=False),
     Column("memories", BigInteger, nullable=False),
     Column("word_count", Double, nullable=False),
     Column("speakers", ARRAY(Text), nullable=False),
-    Column("oldest", _time),
-    Column("newest", _time),
-    Column("indexed_at", _time, nullable=False),
+    Column("oldest", time_type),
+    Column("newest", time_type),
+    Column("indexed_at", time_type, nullable=False),
 )
 
 large_cube_words = Table(
@@ -321,19 +294,19 @@ profile_templates = Table(
     Column("name", Text, nullable=False),
     Column("description", Text, nullable=False),
     Column("metadata", JSONB, nullable=False),
-    Column("created_at", _time, nullable=False),
-    Column("updated_at", _time, nullable=False),
+    Column("created_at", time_type, nullable=False),
+    Column("updated_at", time_type, nullable=False),
     Index("profile_templates_project_id_idx", "project_id", "created_at"),
 )
 
 profiles = Table(
     "profiles",
     metadata,
-    _cube(),
+    cube_column(),
     Column("template_id", Uuid, ForeignKey("profile_templates.id", ondelete="CASCADE"), primary_key=True),
     Column("project_id", Uuid, nullable=False),
     Column("metadata", JSONB, nullable=False),
-    Column("updated_at", _time, nullable=False),
+    Column("updated_at", time_type, nullable=False),
     Index("profiles_template_id_idx", "template_id"),
 )
 
@@ -348,25 +321,25 @@ memory_versions = Table(
     Column("reasoning", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("superseded_by", Uuid),
-    Column("created_at", _time, nullable=False),
+    Column("created_at", time_type, nullable=False),
 )
 
 knowledge_bases = Table(
     "knowledge_bases",
     metadata,
-    _cube(),
+    cube_column(),
     Column("project_id", Uuid, nullable=False),
     Column("id", Uuid, nullable=False),
     Column("name", Text, nullable=False),
     Column("description", Text, nullable=False),
-    Column("created_at", _time, nullable=False, server_default=func.now()),
+    Column("created_at", time_type, nullable=False, server_default=func.now()),
     Index("knowledge_bases_project_id_idx", "project_id"),
 )
 
 knowledge_files = Table(
     "knowledge_files",
     metadata,
-    _cube(),
+    cube_column(),
     Column("id", Uuid, primary_key=True),
     Column("project_id", Uuid, nullable=False),
     Column("knowledge_base_id", Uuid, nullable=False),
@@ -380,8 +353,8 @@ knowledge_files = Table(
     Column("reason", Text),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("pieces", Integer),
-    Column("created_at", _time, nullable=False),
-    Column("updated_at", _time, nullable=False),
+    Column("created_at", time_type, nullable=False),
+    Column("updated_at", time_type, nullable=False),
     Index("knowledge_files_project_id_idx", "project_id", "id"),
 )
 
@@ -399,10 +372,10 @@ knowledge_file_parts = Table(
 knowledge_links = Table(
     "knowledge_links",
     metadata,
-    _cube(),
+    cube_column(),
     Column("project_id", Uuid, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
     Column("knowledge_base_id", Uuid, nullable=False),
     Column("owner_id", Uuid, nullable=False),
-    Column("created_at", _time, nullable=False, server_default=func.now()),
+    Column("created_at", time_type, nullable=False, server_default=func.now()),
     Index("knowledge_links_project_id_idx", "project_id"),
 )

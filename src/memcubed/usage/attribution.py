@@ -1,6 +1,6 @@
 """Whose work is running: the project, task and purpose that a model call is counted for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -14,25 +14,32 @@ TOOL_MEMORY: Final = "tool_memory"
 PROFILE: Final = "profile"
 VISION: Final = "vision"
 
-_PURPOSE_OF_ROUTE: Final = {"search/memory": "rewriting", "extract/memory": "preview"}
+PREVIEW: Final = "preview"
+"""The purpose of extraction that stores nothing."""
+
+_PURPOSE_OF_ROUTE: Final = {"search/memory": "rewriting", "extract/memory": PREVIEW}
 _PURPOSE_OF_SLICE: Final = {"production": "extraction"}
 
 
 @dataclass(slots=True)
-class Admission:
-    """Whether work was let through already."""
+class Answers:
+    """What the model answered to the questions of a job, as JSON by the marks of the questions.
 
-    is_granted: bool = False
+    A job that is put off in its midst, or fails, is begun anew later: then it does not pay twice.
+    """
+
+    earlier: Mapping[str, str] = field(default_factory=dict)
+    new: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A job, or a request. Its first model call asks whether the project has budget left; then it may finish."""
+    """A job, or a request, which keeps no `answers`."""
 
     project_id: UUID
     purpose: str
     task_id: UUID | None = None
-    admission: Admission = field(default_factory=Admission)
+    answers: Answers | None = None
 
 
 # Of the running asyncio task, as the log's bound values are: the calls are made deep inside extractors, which know

@@ -1,4 +1,3 @@
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -42,16 +41,13 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @asynccontextmanager
-async def opened(
-    server: ScriptedServer, *, retries: int = 0, within: float = 10.0, max_concurrency: int = 4
-) -> AsyncIterator[OpenAIModel]:
+async def opened(server: ScriptedServer, *, retries: int = 0, within: float = 10.0) -> AsyncIterator[OpenAIModel]:
     model = OpenAIModel(
         base_url=server.base_url,
         model="tiny",
         api_key=KEY,
         retries=retries,
         timeout=within,
-        max_concurrency=max_concurrency,
     )
     try:
         yield model
@@ -371,13 +367,6 @@ async def test_a_slow_answer_times_out_and_is_not_asked_for_again(server: Script
 )
 async def test_whatever_is_no_chat_completion_is_a_provider_error(server: ScriptedServer, body: bytes) -> None:
     assert (await failure(server, status_answer(200, body))).retryable is True
-
-
-async def test_no_more_calls_run_at_a_time_than_allowed(server: ScriptedServer) -> None:
-    server.answer_with(after(0.05, json_answer(PEAR)))
-    async with opened(server, max_concurrency=2) as model:
-        await asyncio.gather(*(ask(model) for _ in range(8)))
-    assert server.most_in_flight == 2
 
 
 async def test_logs_hold_neither_prompt_nor_answer(

@@ -16,6 +16,7 @@ from memcubed.documents.parser import DocumentParser
 from memcubed.errors import BudgetSpentError, FetchError, MemcubedError, ProviderError
 from memcubed.language.cleaning import printable
 from memcubed.language.detect import Language
+from memcubed.memories.model import MemoryKind
 from memcubed.messages.attachments import MAX_IMAGE_BYTES, MAX_NAME_CHARACTERS, Attachment, AttachmentKind
 from memcubed.production.attachments.describing import clean_description, describing_prompt
 from memcubed.production.attachments.model import Reading, ReadPiece
@@ -115,7 +116,9 @@ class AttachmentReader:
         instructions = describing_prompt(language)
         with purposed(VISION):
             said = await self._insist(lambda: vision.describe(image, media_type, instructions=instructions))
-        return clean_description(said)
+        text = clean_description(said.text)
+        said.credit({MemoryKind.FACT.value: len(text)})
+        return text
 
     async def _insist(self, once: Callable[[], Awaitable[DoneT]]) -> DoneT:
         tries = 0

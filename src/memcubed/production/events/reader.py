@@ -32,7 +32,7 @@ from memcubed.production.llm.subjects import about_its_speaker
 from memcubed.production.llm.tagging import choose_tags
 from memcubed.production.llm.turn_dates import local_day, supported
 from memcubed.production.llm.windows import Window, cut_windows, halve
-from memcubed.production.model import Draft, Extraction, ExtractionRequest
+from memcubed.production.model import Draft, Extraction, ExtractionRequest, characters_by_kind
 from memcubed.providers.llm.prompts import read_prompt
 from memcubed.providers.llm.protocol import LanguageModel, TooLongForModelError
 from memcubed.providers.llm.untrusted import new_nonce
@@ -104,7 +104,9 @@ class LlmEventReader:
         labels = label_turns(window)
         new = frozenset(list(labels)[len(window.overlap) :])
         evidence = Evidence(labels, new, language, request.timezone, request.context, prompt.example)
-        drafts += await asyncio.to_thread(_judge, completion.answer.events, evidence, request, known)
+        found = await asyncio.to_thread(_judge, completion.answer.events, evidence, request, known)
+        completion.credit(characters_by_kind(found))
+        drafts += found
         return Usage(completion.calls, completion.input_tokens, completion.output_tokens)
 
 

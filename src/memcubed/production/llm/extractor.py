@@ -16,7 +16,7 @@ from memcubed.production.llm.review import DropReason, review
 from memcubed.production.llm.small_talk import has_something_to_read
 from memcubed.production.llm.subjects import about_its_speaker
 from memcubed.production.llm.windows import Window, cut_windows, halve
-from memcubed.production.model import STATED_KINDS, Draft, Extraction, ExtractionRequest
+from memcubed.production.model import STATED_KINDS, Draft, Extraction, ExtractionRequest, characters_by_kind
 from memcubed.providers.llm.protocol import LanguageModel, TooLongForModelError
 from memcubed.providers.llm.untrusted import new_nonce
 from memcubed.usage.model import Usage
@@ -117,7 +117,9 @@ class LlmExtractor:
             context=request.context,
             example=prompt.example,
         )
+        kept = len(tally.drafts)
         await asyncio.to_thread(_judge, completion.answer, evidence, request, tally)
+        completion.credit(characters_by_kind(tally.drafts[kept:]))
 
 
 def _judge(answer: ExtractedMemories, evidence: Evidence, request: ExtractionRequest, tally: _Tally) -> None:

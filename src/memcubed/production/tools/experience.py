@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from memcubed.language.cleaning import printable
 from memcubed.language.detect import Language
 from memcubed.language.sentences import clip
+from memcubed.memories.model import MemoryKind
 from memcubed.production.tools import wording
 from memcubed.production.tools.trajectories import MAX_STEPS, Trajectory
 from memcubed.providers.llm.prompts import read_prompt
@@ -72,6 +73,7 @@ async def ask_experience(model: LanguageModel, trajectory: Trajectory, language:
     learned = {one.tool: _clean(one.experience) for one in completion.answer.tools if one.tool in called}
     by_tool = {name: learned.get(name) or plain for name, plain in called.items()}
     whole = _clean(completion.answer.experience) or wording.experience(trajectory, language)
+    completion.credit({MemoryKind.TOOL_TRAJECTORY.value: len(whole)})
     return Experience(whole, by_tool), Usage(completion.calls, completion.input_tokens, completion.output_tokens)
 
 

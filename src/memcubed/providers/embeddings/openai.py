@@ -4,11 +4,10 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 from urllib.parse import urlsplit
 
 import numpy as np
-from openai import APIError, AsyncOpenAI, Omit, omit
+from openai import APIError, omit
 from pydantic import BaseModel, ValidationError
 
 from memcubed.errors import ProviderError
@@ -16,6 +15,7 @@ from memcubed.providers.embeddings.failures import provider_error, timeout_error
 from memcubed.providers.embeddings.protocol import Vector
 from memcubed.providers.embeddings.safe_text import replace_unsafe
 from memcubed.providers.embeddings.unit import Rows, to_unit
+from memcubed.providers.openai_client import open_client
 
 # Its square, summed over some thousands, is still a float32.
 _LARGEST = 1e15
@@ -63,13 +63,8 @@ class OpenAIEmbedder:
         self._max_characters = max_characters
         self._on_tokens = on_tokens
         self._loaded = False
-        self._client = AsyncOpenAI(
-            base_url=endpoint.base_url,
-            # The library would take a missing key from the environment and send it to whatever host this is.
-            api_key=endpoint.api_key or "none",
-            default_headers=cast("dict[str, str]", {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}),
-            timeout=endpoint.timeout,
-            max_retries=endpoint.retries,
+        self._client = open_client(
+            endpoint.base_url, endpoint.api_key, timeout=endpoint.timeout, retries=endpoint.retries
         )
 
     @property

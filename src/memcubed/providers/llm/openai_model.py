@@ -11,17 +11,17 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, cast
-from urllib.parse import urlsplit
 
 import httpx
 import structlog
-from openai import APIError, APIStatusError, AsyncOpenAI, AsyncStream, Omit
+from openai import APIError, APIStatusError, AsyncStream
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam
 from pydantic import ValidationError
 
 from memcubed.errors import ProviderError
 from memcubed.providers.llm.dialect import ChatDialect, Dialect
-from memcubed.providers.llm.failures import is_too_long, provider_error, timeout_error
+from memcubed.providers.llm.endpoint import ChatEndpoint, count_tokens
+from memcubed.providers.llm.failures import is_too_long, timeout_error
 from memcubed.providers.llm.protocol import (
     AnswerT,
     ChatMessage,
@@ -63,10 +63,9 @@ class OpenAIModel:
     """Implements LanguageModel.
 
     `timeout` is in seconds and bounds one call as a whole; `retries` are made at once, a moment apart, and only for
-    failures that are quickly over (a long wait is the queue's business). At most `max_concurrency` calls run at a
-    time, and as many streams, which calls can't keep waiting. A stream is given up when it says nothing for `timeout`
-    seconds, or is not at its end after `stream_timeout`. What the endpoint does not support is learnt from its
-    refusals and remembered by the instance.
+    failures that are quickly over (a long wait is the queue's business). A stream is given up when it says nothing for
+    `timeout` seconds, or is not at its end after `stream_timeout`. What the endpoint does not support is learnt from
+    its refusals and remembered by the instance.
     """
 
     def __init__(
@@ -78,29 +77,19 @@ class OpenAIModel:
         timeout: float = 120.0,
         stream_timeout: float = 600.0,
         retries: int = 1,
-        max_concurrency: int = 4,
     ) -> None:
         self.name = model
-        self._host = urlsplit(base_url).hostname or base_url
+        self._endpoint = ChatEndpoint(base_url=base_url, model=model, api_key=api_key, timeout=timeout)
+        self._host = self._endpoint.host
         self._timeout = timeout
         self._retries = retries
-        self._slots = asyncio.Semaphore(max_concurrency)
         self._stream_timeout = stream_timeout
-        self._stream_slots = asyncio.Semaphore(max_concurrency)
         self._dialect = Dialect()
         self._chat_dialect = ChatDialect()
-        self._client = AsyncOpenAI(
-            base_url=base_url,
-            # The library would take a missing key from the environment and send it to whatever host this is.
-            api_key=api_key or "none",
-            default_headers=cast("dict[str, str]", {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}),
-            timeout=timeout,
-            max_retries=0,
-        )
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self._endpoint.close()
 
     async def complete_json(
         self, *, system: str, user: str, answer: type[AnswerT], max_tokens: int, temperature: float = 0.0
@@ -115,8 +104,8 @@ class OpenAIModel:
             return await self._complete(system, user, answer, max_tokens, temperature, replies)
         except ProviderError as error:
             error.calls = max(len(replies), 1)
-            error.input_tokens = sum(reply.input_tokens for reply in replies)
-            error.output_tokens = sum(reply.output_tokens for reply in replies)
+            error.input_tokens += sum(reply.input_tokens for reply in replies)
+            error.output_tokens += sum(reply.output_tokens for reply in replies)
             raise
 
     async def _complete(
@@ -179,14 +168,13 @@ class OpenAIModel:
         """Answer a chat piece by piece. Only a call that failed before its first piece is tried again."""
         ends_at = time.monotonic() + self._stream_timeout
         reader = StreamReader(self.name if options.model is None else options.model, self._host, messages)
-        async with self._stream_slots:
-            stream = await self._patiently(lambda: self._open_stream(messages, options))
-            try:
-                while (chunk := await self._next(stream, ends_at)) is not None:
-                    for delta in reader.read(chunk):
-                        yield delta
-            finally:
-                await stream.close()
+        stream = await self._patiently(lambda: self._open_stream(messages, options))
+        try:
+            while (chunk := await self._next(stream, ends_at)) is not None:
+                for delta in reader.read(chunk):
+                    yield delta
+        finally:
+            await stream.close()
         for delta in reader.finish():
             yield delta
         yield reader.end()
@@ -204,19 +192,16 @@ class OpenAIModel:
                 max_tokens=options.max_tokens, temperature=options.temperature, top_p=options.top_p
             )
             try:
-                async with asyncio.timeout(self._timeout):
-                    stream: AsyncStream[ChatCompletionChunk] = await self._client.chat.completions.create(
-                        model=options.model or self.name, messages=sent, stream=True, **parameters
-                    )
-            except TimeoutError as error:
-                raise timeout_error(self._host, self._timeout) from error
+                stream: AsyncStream[ChatCompletionChunk] = await self._endpoint.call(
+                    sent, {"stream": True, **parameters}, model=options.model
+                )
             except APIStatusError as error:
                 learnt = dialect.after_refusal(error.status_code, self._refusal(error))
                 if learnt is None:
-                    raise self._error(error) from error
+                    raise self._endpoint.error(error) from error
                 dialect = learnt
             except APIError as error:
-                raise self._error(error) from error
+                raise self._endpoint.error(error) from error
             else:
                 self._chat_dialect = dialect
                 return stream
@@ -230,7 +215,7 @@ class OpenAIModel:
             limit = self._stream_timeout if left < self._timeout else self._timeout
             raise timeout_error(self._host, limit) from error
         except APIError as error:
-            raise self._error(error) from error
+            raise self._endpoint.error(error) from error
         except httpx.HTTPError as error:  # which some versions of the library let through
             raise ProviderError(f"the language model at {self._host} broke off ({type(error).__name__})") from error
         except ValueError as error:
@@ -262,10 +247,10 @@ class OpenAIModel:
             except APIStatusError as error:
                 learnt = dialect.after_refusal(error.status_code, self._refusal(error))
                 if learnt is None:
-                    raise self._error(error) from error
+                    raise self._endpoint.error(error) from error
                 dialect = learnt
             except APIError as error:
-                raise self._error(error) from error
+                raise self._endpoint.error(error) from error
             except ValueError as error:  # a body that claims to be JSON and is not
                 raise ProviderError(f"the language model at {self._host} answered with broken JSON") from error
             else:
@@ -280,13 +265,7 @@ class OpenAIModel:
         if dialect.shows_schema:
             messages = [_with_schema(messages[0], question.schema), *messages[1:]]
         parameters = dialect.parameters(question.schema, question.schema_name, max_tokens, question.temperature)
-        async with self._slots:
-            try:
-                # the library's own timeout is for each read, which a server that drips bytes never reaches
-                async with asyncio.timeout(self._timeout):
-                    return await self._client.chat.completions.create(model=self.name, messages=messages, **parameters)
-            except TimeoutError as error:
-                raise timeout_error(self._host, self._timeout) from error
+        return await self._endpoint.call(messages, parameters)
 
     def _refusal(self, error: APIStatusError) -> str:
         """What an endpoint said to refuse a call. Raises TooLongForModelError when that is the reason."""
@@ -296,9 +275,6 @@ class OpenAIModel:
                 f"the messages do not fit the context of the language model {self.name} at {self._host}"
             ) from error
         return refusal
-
-    def _error(self, error: APIError) -> ProviderError:
-        return provider_error(error, host=self._host, model=self.name, timeout=self._timeout)
 
     def _read(self, completion: object) -> _Reply:
         # The library does not check what it parses: any field may be missing or of another type.
@@ -311,14 +287,11 @@ class OpenAIModel:
         finish = choices[0].finish_reason
         if getattr(message, "refusal", None) or finish == "content_filter":
             why = "its content filter stopped the answer" if finish == "content_filter" else "it refused to answer"
-            raise ProviderError(f"the language model {self.name} at {self._host}: {why}", retryable=False)
+            refused = ProviderError(f"the language model {self.name} at {self._host}: {why}", retryable=False)
+            refused.input_tokens, refused.output_tokens = count_tokens(completion)
+            raise refused
         text = _text(message.content)
-        return _Reply(
-            text=text,
-            cut=finish == "length" and not is_complete_json(text),
-            input_tokens=_count(completion, "prompt_tokens"),
-            output_tokens=_count(completion, "completion_tokens"),
-        )
+        return _Reply(text, finish == "length" and not is_complete_json(text), *count_tokens(completion))
 
 
 def _sendable(text: str) -> str:
@@ -335,11 +308,6 @@ def _text(content: object) -> str:
             str(part.get("text") or "") for part in content if isinstance(part, dict) and part.get("type") == "text"
         )
     return ""
-
-
-def _count(completion: ChatCompletion, field: str) -> int:
-    value = getattr(completion.usage, field, None)
-    return value if isinstance(value, int) else 0
 
 
 def _checked(text: str, answer: type[AnswerT]) -> AnswerT:

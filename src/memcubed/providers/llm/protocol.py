@@ -1,7 +1,7 @@
 """What every language model provider offers."""
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
@@ -12,14 +12,26 @@ from memcubed.errors import ProviderError
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
 
+Credit = Callable[[Mapping[str, int]], None]
+"""Told what came of an answer: characters of the memories' texts by kind of memory. Says for what its cost was paid."""
+
+
+def uncredited(gave: Mapping[str, int]) -> None:
+    """The credit of an answer whose cost nobody divides."""
+
+
 @dataclass(frozen=True, slots=True)
 class Completion(Generic[AnswerT]):
-    """A checked answer, and what it cost: every call made for it is counted, the failed ones too."""
+    """A checked answer, and what it cost: every call made for it is counted, the failed ones too.
+
+    Who makes memories of it says so once, by `credit`.
+    """
 
     answer: AnswerT
     input_tokens: int = 0
     output_tokens: int = 0
     calls: int = 1
+    credit: Credit = field(default=uncredited, compare=False, repr=False)
 
 
 class ChatRole(StrEnum):

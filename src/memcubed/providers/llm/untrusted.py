@@ -8,6 +8,7 @@ from typing import Final
 # In JSON every character may be written as \uXXXX. Written so, what users type can neither close the boundary nor form
 # a control token of a chat template (<|im_end|>, <s>, [INST]), which some servers read out of the text.
 _CONTROL: Final = re.compile(r"<|\[(?=/?[A-Z_]{3,}\])")
+_FENCE: Final = re.compile(r"^<<<([0-9a-f]{16})$", re.MULTILINE)
 _UNENCODABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
@@ -25,6 +26,12 @@ def encode_untrusted(data: object) -> str:
 def fence(data: object, nonce: str) -> str:
     """The data as JSON between two lines that carry `nonce`."""
     return f"<<<{nonce}\n{encode_untrusted(data)}\n{nonce}>>>"
+
+
+def without_nonce(text: str) -> str:
+    """A prompt without the mark of its fence: the same whenever the same data are shown."""
+    found = _FENCE.search(text)
+    return text if found is None else text.replace(found.group(1), "")
 
 
 def encodable(text: str, replacement: str = "\ufffd") -> str:
