@@ -6,8 +6,8 @@ ENV PATH=/opt/memcubed/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHEC
 # The dependencies make a layer of their own, which a change of the code leaves as it is. There is no compiler here:
 # every one of them comes as a wheel.
 COPY pyproject.toml ./
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
-        > requirements.txt \
+RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+print(*p['dependencies'], *p['optional-dependencies']['otel'], sep='\n')" > requirements.txt \
     && pip install --only-binary=:all: --requirement requirements.txt
 
 COPY README.md LICENSE ./

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from pydantic import AliasChoices
 
 from memcubed.bootstrap import DatabaseUrls
 from memcubed.settings import Settings
@@ -28,6 +29,16 @@ SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
 OURS: Final = ("migrate", "api", "worker")
 VARIABLE: Final = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
 PATIENCE_SECONDS: Final = 90
+SECRETS: Final = {"POSTGRES_PASSWORD": "0123", "MEMCUBED_SERVICE_PASSWORD": "4567"}
+OF_LIBRARIES: Final = {
+    *("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"),
+    "FORWARDED_ALLOW_IPS",
+}
+OF_THE_CONTAINER: Final = {
+    *("MEMCUBED_HOME", "MEMCUBED_HOST", "MEMCUBED_PORT", "MEMCUBED_METRICS_PORT"),
+    *("MEMCUBED_DATABASE_URL", "MEMCUBED_MIGRATION_DATABASE_URL"),
+}
+"""Settings that say where things are: those of .env are of another machine."""
 BIN: Final = Path(sys.prefix, "bin")
 # read as a container would see them: none of the settings of whoever runs the tests
 BARE: Final = {"PATH": f"{BIN}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
@@ -101,8 +112,9 @@ def test_each_starts_when_what_it_needs_is_there() -> None:
 def test_health_checks() -> None:
     assert "pg_isready" in SERVICES["postgres"]["healthcheck"]["test"]
     assert "/health/ready" in last("HEALTHCHECK")
-    for name in ("migrate", "worker"):  # they serve no HTTP
-        assert SERVICES[name]["healthcheck"] == {"disable": True}
+    assert SERVICES["migrate"]["healthcheck"] == {"disable": True}  # it serves no HTTP
+    for name in ("api", "worker"):
+        assert "healthcheck" not in SERVICES[name]  # the image's
 
 
 def test_the_database_is_on_one_named_volume_and_not_published() -> None:
@@ -121,6 +133,8 @@ def test_only_migrate_knows_the_owner() -> None:
 def test_no_secret_is_written_down() -> None:
     for name, service in SERVICES.items():
         for variable, value in service["environment"].items():
+            if value is None:  # from .env, or the shell
+                continue
             if re.search(r"PASSWORD|KEY|DATABASE_URL", variable):
                 assert "${" in value, f"{name}: {variable}"
             assert not re.search(r"://[^:@]*:[^@]+@", VARIABLE.sub("", value)), f"{name}: {variable}"
@@ -136,10 +150,38 @@ def test_every_variable_is_explained_in_the_example() -> None:
             assert found["name"] in example or found["name"] == "MEMCUBED_LOG_FORMAT", found["name"]
 
 
+def names_of_settings() -> set[str]:
+    """Every name that a setting may be given by."""
+    names = {f"MEMCUBED_{name}".upper() for name in Settings.model_fields}
+    aliases = [field.validation_alias for field in Settings.model_fields.values()]
+    return names.union(*(map(str, alias.choices) for alias in aliases if isinstance(alias, AliasChoices)))
+
+
 def test_containers_get_settings_that_exist() -> None:
-    known = {f"MEMCUBED_{name}".upper() for name in Settings.model_fields}
     for name in OURS:
-        assert set(SERVICES[name]["environment"]) <= known
+        assert set(SERVICES[name]["environment"]) <= names_of_settings() | OF_LIBRARIES
+
+
+@pytest.mark.parametrize("name", ["api", "worker"])
+def test_every_setting_reaches_the_service_but_those_of_the_container(name: str) -> None:
+    given = {setting: f"given {setting}" for setting in names_of_settings() | OF_LIBRARIES}
+    got = environment(name, {**SECRETS, **given}, "database")
+    assert {setting for setting, value in got.items() if value == f"given {setting}"} == set(given) - OF_THE_CONTAINER
+    fixed = {setting: value for setting, value in got.items() if setting in OF_THE_CONTAINER}
+    assert not any("given" in value for value in fixed.values())
+    listens = {"MEMCUBED_HOST": "0.0.0.0", "MEMCUBED_METRICS_PORT": "8000"} if name == "worker" else {}  # noqa: S104
+    assert set(fixed) == {"MEMCUBED_DATABASE_URL", *listens}
+    assert {setting: fixed[setting] for setting in listens} == listens
+
+
+def test_without_settings_those_of_the_service_hold() -> None:
+    assert set(environment("api", SECRETS, "database")) == {"MEMCUBED_DATABASE_URL", "MEMCUBED_LOG_FORMAT"}
+
+
+def test_the_image_can_send_traces() -> None:
+    (snippet,) = re.findall(r'python -c "(.*?)" > requirements', " ".join(rest for _, rest in instructions()))
+    done = subprocess.run([sys.executable, "-c", snippet], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert {"opentelemetry-sdk", "fastapi"} <= {re.split(r"[<>=\[]", line)[0] for line in done.stdout.splitlines()}
 
 
 def test_without_passwords_nothing_starts() -> None:
@@ -149,8 +191,9 @@ def test_without_passwords_nothing_starts() -> None:
 
 def environment(name: str, secrets: Mapping[str, str], database: str) -> dict[str, str]:
     """What compose would set, with the database where it is here."""
-    given = {key: interpolate(value, secrets) for key, value in SERVICES[name]["environment"].items()}
-    return {key: value.replace("postgres:5432/memcubed", database) for key, value in given.items()}
+    written: dict[str, str | None] = SERVICES[name]["environment"]
+    given = {key: secrets.get(key) if value is None else interpolate(value, secrets) for key, value in written.items()}
+    return {key: value.replace("postgres:5432/memcubed", database) for key, value in given.items() if value is not None}
 
 
 def command(name: str) -> list[str]:
@@ -220,13 +263,17 @@ def test_what_compose_starts_works(empty_database: DatabaseUrls, tmp_path: Path)
     assert "It was at none." in run(*command("migrate"), name="migrate")
     assert "It was" not in run(*command("migrate"), name="migrate")  # `docker compose up`, once more
 
+    # two containers may have the same port, two processes may not
     api = {**variables("api"), "MEMCUBED_PORT": "0"}
-    with running("api", api, tmp_path) as log, running("worker", variables("worker"), tmp_path):
+    worker = {**variables("worker"), "MEMCUBED_HOST": "127.0.0.1", "MEMCUBED_METRICS_PORT": "0"}
+    with running("api", api, tmp_path) as log, running("worker", worker, tmp_path) as work:
+        metrics = eventually(work, r'"port": (\d+).*"metrics_served"')
         port = eventually(log, r"http://127\.0\.0\.1:(\d+)/")
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not is_healthy(port):
             assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
             time.sleep(0.2)
+        assert is_healthy(metrics)
         key = run(str(BIN / "memcubed"), "key", "create", "--quiet", name="api")
         base_url = f"http://127.0.0.1:{port}/api/openmem/v1"
         message = {"role": "user", "content": "我从不吃蘑菇。"}
