@@ -1,9 +1,13 @@
 """What any good ranking keeps: limits, owners, kinds, thresholds, order, shapes."""
 
+from itertools import permutations
+
 import pytest
 
+from memcubed.production.embedding import EmbeddingService
 from tests.conftest import StartService
 from tests.support.api import Api, Client, Json
+from tests.support.sample_memories import new_memory, project_of, settle
 from tests.support.scripted_llm import ScriptedServer, json_answer, status_answer
 from tests.support.settings import make_settings
 
@@ -162,6 +166,18 @@ async def test_vectors_without_any_meaning_do_no_harm(start: StartService) -> No
             for query in ("bees", "zebra"):
                 found = facts(await client.search(query))
                 assert all(0 <= memory["relativity"] <= 1 for memory in found)
+
+
+async def test_a_word_that_only_one_memory_has_finds_it_before_it_has_a_vector(start: StartService) -> None:
+    async with start(worker=False) as api:
+        client = await api.client()
+        endings = map("".join, permutations("bcdfghjkmnpqrt", 2))
+        others = [new_memory(f"I keep a boat called zqwh{ending} in the harbour.") for ending in endings]
+        await settle(api, client, *others)
+        embedding = EmbeddingService(api.service.database, api.service.memories, api.service.embedder)
+        await embedding.embed_project(project_of(api, client))
+        await settle(api, client, new_memory("I keep a boat called zqwhale in the harbour."))
+        assert (await client.values("zqwhale"))[0] == "I keep a boat called zqwhale in the harbour."
 
 
 async def test_vectors_that_are_all_the_same_do_no_harm(start: StartService) -> None:

@@ -24,7 +24,7 @@ CANDIDATES: Final = 100
 """How many memories the database hands over for the last steps of ranking."""
 
 PENDING: Final = 8
-"""How many of the newest raw turns that have no vector yet are looked at."""
+"""How many memories without a vector yet are looked at: the newest raw turns, and those nearest in words."""
 
 NEAREST: Final = 200
 """How many memories of a large cube the vectors and the words propose each."""

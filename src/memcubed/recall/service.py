@@ -142,7 +142,7 @@ class RecallService:
             return None
 
     async def _with_pending(self, found: Found, query: Vector) -> Found:
-        """Score raw turns so new that their vectors are still to come."""
+        """Score what is so new that its vectors are still to come."""
         pending = [candidate for candidate in found.candidates if candidate.cosine is None]
         if not pending:
             return found

@@ -192,6 +192,10 @@ chosen AS (
     ) UNION (
         SELECT cube_id, id, cosine, lexical, around, place FROM ranked WHERE cosine IS NULL AND is_raw
         ORDER BY sequence DESC LIMIT %(pending)s
+    ) UNION (
+        -- what has no vector yet has nothing but its words, which the cosines of many others would outweigh
+        SELECT cube_id, id, cosine, lexical, around, place FROM ranked WHERE cosine IS NULL AND lexical > 0
+        ORDER BY lexical DESC LIMIT %(pending)s
     )
 )
 SELECT m.cube_id, m.id, m.kind, m.layer, m.key, m.value, m.reasoning, m.tags, m.info, m.details, m.weight, m.confidence,
