@@ -148,7 +148,7 @@ class Settings(BaseSettings):
 
     redact: bool = Field(
         default=False,
-        description="Whether e-mail addresses, phone, card and ID numbers and keys are redacted before storage.",
+        description="Whether addresses, phone, card, ID numbers and keys are redacted, where a project has no choice.",
     )
 
     # Files

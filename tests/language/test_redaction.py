@@ -147,11 +147,19 @@ def test_left_alone(text: str) -> None:
 
 
 def test_what_json_escapes_is_read_as_it_is_meant() -> None:
-    said = {"备注": "手机号13812345678\n身份证号11010519491231002X😀13987654321"}
-    assert json.loads(redact(json.dumps(said))) == {"备注": "手机号[PHONE]\n身份证号[ID]😀[PHONE]"}
-    assert json.loads(json.loads(redact(json.dumps(json.dumps(said))))) == {
-        "备注": "手机号[PHONE]\n身份证号[ID]😀[PHONE]"
+    said = {
+        "备注": "手机号13812345678\n身份证号11010519491231002X😀13987654321",
+        "to": ["a\nada@example.com", "é13812345678"],
     }
+    kept = {"备注": "手机号[PHONE]\n身份证号[ID]😀[PHONE]", "to": ["a\n[EMAIL]", "é[PHONE]"]}
+    assert json.loads(redact(json.dumps(said))) == kept
+    assert json.loads(redact(json.dumps(said, ensure_ascii=False))) == kept
+    assert json.loads(json.loads(redact(json.dumps(json.dumps(said))))) == kept
+
+
+def test_escapes_that_keep_text_from_being_markup_stay() -> None:
+    escaped = r"\u003c13812345678\u003e \u003cada@example.com\u003e"
+    assert redact(escaped) == r"\u003c[PHONE]\u003e \u003c[EMAIL]\u003e"
 
 
 @pytest.mark.parametrize(

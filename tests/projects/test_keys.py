@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from memcubed.errors import NotFoundError
+from memcubed.errors import InvalidRequestError, MissingFieldError, NotFoundError
 from memcubed.projects.keys import generate_key, hash_key
 from tests.support.api import Api, Client
 from tests.support.databases import query
@@ -69,6 +69,23 @@ async def test_a_project_is_made_once_with_its_time_zone(api: Api) -> None:
         await api.service.projects.create_key("zoned", timezone="Asia/Shanghai")
     await api.service.projects.create_key("zoned", timezone="UTC")
     assert query(api.urls.owner, "SELECT timezone FROM projects WHERE name = 'zoned'") == [("Asia/Shanghai",)]
+
+
+@pytest.mark.parametrize(("name", "error"), [(" ", MissingFieldError), ("x" * 201, InvalidRequestError)])
+async def test_a_new_project_is_called_what_the_admin_api_lets_one_be_called(
+    api: Api, name: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match="name"):
+        await api.service.projects.create_key(name, timezone="UTC")
+    with pytest.raises(error, match="name"):
+        await api.service.projects.ensure_project(name, timezone="UTC")
+
+
+async def test_blanks_around_a_new_projects_name_are_left_out(api: Api) -> None:
+    await api.service.projects.create_key(" blank ", timezone="UTC")
+    again = await api.service.projects.ensure_project(" blank ", timezone="UTC")
+    assert again.name == "blank"
+    assert query(api.urls.owner, "SELECT count(*) FROM projects WHERE name LIKE '%%blank%%'") == [(1,)]
 
 
 async def test_keys_of_other_projects_can_not_be_revoked_or_listed(api: Api) -> None:

@@ -74,7 +74,8 @@ def _add_project_routes(
     @router.post("/projects")
     async def create_project(request: CreateProjectRequest) -> Envelope[ProjectData]:
         """Make a project, without a key yet."""
-        return Envelope(data=ProjectData.of(await projects.create(request.name, request.timezone or default_timezone)))
+        timezone = request.timezone or default_timezone
+        return Envelope(data=ProjectData.of(await projects.create(request.name, timezone, redact=request.redact)))
 
     @router.get("/projects/{project_id}")
     async def get_project(project_id: str) -> Envelope[ProjectDetail]:
@@ -85,7 +86,7 @@ def _add_project_routes(
 
     @router.patch("/projects/{project_id}")
     async def change_project(project_id: str, request: ChangeProjectRequest) -> Envelope[ProjectData]:
-        """Rename a project, or give it another time zone or budget."""
+        """Rename a project, or give it another time zone, budget or choice of redaction."""
         return Envelope(data=ProjectData.of(await projects.change(_project_id(project_id), request.to_change())))
 
     @router.delete("/projects/{project_id}")

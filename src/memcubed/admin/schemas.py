@@ -8,24 +8,20 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from memcubed.clock import epoch_milliseconds
-from memcubed.contract.request import Count, RequestModel
-from memcubed.errors import EmptyListError, InvalidRequestError, MissingFieldError
+from memcubed.contract.request import Count, Flag, RequestModel
+from memcubed.errors import EmptyListError, InvalidRequestError
 from memcubed.projects.model import ApiKey, ProjectChange, ProjectRecord
+from memcubed.projects.names import MAX_NAME_CHARACTERS, check_name
 from memcubed.projects.scopes import PROJECT_SCOPES, Scope
 from memcubed.usage.model import Budget, DayUsage, KindUsage, TaskUsage, Usage, with_rest
 
-MAX_NAME_CHARACTERS = 200
 MAX_BUDGET = 10**15
 
 
 def _check_name(value: object) -> object:
     if not isinstance(value, str):
         raise InvalidRequestError("name must be a string.")
-    if not value.strip():
-        raise MissingFieldError("name must not be empty.")
-    if len(value) > MAX_NAME_CHARACTERS:
-        raise InvalidRequestError(f"name must be at most {MAX_NAME_CHARACTERS} characters; it has {len(value)}.")
-    return value.strip()
+    return check_name(value)
 
 
 def _check_timezone(value: object) -> object:
@@ -48,6 +44,8 @@ class CreateProjectRequest(RequestModel):
     name: Name
     timezone: Timezone | None = None
     """An IANA time zone; the installation's default when absent."""
+    redact: Flag | None = None
+    """Whether what the project brings is redacted; as the installation's setting says when absent."""
 
 
 class ChangeProjectRequest(RequestModel):
@@ -59,11 +57,19 @@ class ChangeProjectRequest(RequestModel):
     timezone: Timezone | None = None
     daily_token_budget: Annotated[Count, Field(ge=0, le=MAX_BUDGET)] | Literal["default"] | None = None
     """Model tokens a day; 0 is no limit, `default` the installation's setting."""
+    redact: Flag | Literal["default"] | None = None
+    """Whether what the project brings from now on is redacted; `default` is the installation's setting."""
 
     def to_change(self) -> ProjectChange:
         """As the service takes it."""
         budget = self.daily_token_budget
-        return ProjectChange(self.name, self.timezone, -1 if budget == "default" else budget)
+        return ProjectChange(
+            self.name,
+            self.timezone,
+            -1 if budget == "default" else budget,
+            redact=None if self.redact == "default" else self.redact,
+            resets_redaction=self.redact == "default",
+        )
 
 
 class CreateKeyRequest(RequestModel):
@@ -97,13 +103,14 @@ class CreateKeyRequest(RequestModel):
 
 
 class ProjectData(BaseModel):
-    """A project; `daily_token_budget` is null where the installation's setting holds."""
+    """A project; `daily_token_budget` and `redact` are null where the installation's settings hold."""
 
     id: str
     name: str
     timezone: str
     create_time: int
     daily_token_budget: int | None
+    redact: bool | None
 
     @classmethod
     def of(cls, record: ProjectRecord) -> "ProjectData":
@@ -114,6 +121,7 @@ class ProjectData(BaseModel):
             timezone=record.project.timezone.key,
             create_time=epoch_milliseconds(record.created_at),
             daily_token_budget=record.daily_token_budget,
+            redact=record.project.redact,
         )
 
 

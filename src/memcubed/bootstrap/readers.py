@@ -52,7 +52,6 @@ def create_parser(settings: Settings, tracing: Tracing) -> DocumentParser:
             seconds=settings.document_timeout_seconds,
             memory_bytes=settings.document_memory_mb * 1_000_000,
         ),
-        redact=settings.redact,
         tracing=tracing,
     )
 

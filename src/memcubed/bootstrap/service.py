@@ -31,6 +31,7 @@ from memcubed.knowledge.jobs import KnowledgeQueue
 from memcubed.knowledge.jobs import register_jobs as register_knowledge_jobs
 from memcubed.knowledge.processing import FileProcessor
 from memcubed.knowledge.service import KnowledgeService
+from memcubed.language.redaction import redact_if_asked
 from memcubed.memories.service import MemoryService
 from memcubed.production.attachments.reader import AttachmentReader
 from memcubed.production.attachments.service import AttachmentService
@@ -52,6 +53,7 @@ from memcubed.profiles.local_filling import LocalFiller
 from memcubed.profiles.service import ProfileService
 from memcubed.projects.admin_keys import AdminKeyService
 from memcubed.projects.input_limit import InputLimit
+from memcubed.projects.jobs import ProjectJobs
 from memcubed.projects.limits import Bucket
 from memcubed.projects.refusals import Refusals
 from memcubed.projects.service import ProjectService
@@ -64,6 +66,7 @@ from memcubed.providers.configured import (
 from memcubed.providers.embeddings import Embedder
 from memcubed.providers.llm.metering import MeteredModel, MeteredVision
 from memcubed.providers.llm.protocol import LanguageModel
+from memcubed.providers.llm.redacting import RedactingModel
 from memcubed.recall.calibrations import CalibrationService
 from memcubed.recall.model import Calibration
 from memcubed.recall.recalled import RecalledMemories
@@ -169,9 +172,9 @@ class Service:
         )
         register_share_job(self.queue, RUN_FEEDBACK, feedback.run_share, shares, self.projects, self.jobs, backoff)
         register_embedding_jobs(self.queue, embedding, self.projects, self.jobs, backoff)
-        read_skill = SkillReader(utc_now).read
+        skills = SkillReader(utc_now)
         self.knowledge = KnowledgeService(
-            self.database, self.memories, KnowledgeQueue(self.queue), utc_now, read_skill=read_skill
+            self.database, self.memories, KnowledgeQueue(self.queue), utc_now, skills=skills
         )
         embed = self.jobs.enqueue_embedding
         self.doctor = DoctorService(
@@ -184,7 +187,7 @@ class Service:
             self.documents,
             self.fetcher,
             utc_now,
-            read_skill=read_skill,
+            skills=skills,
         )
         register_knowledge_jobs(self.queue, self.files, self.jobs, backoff)
         self.skills = SkillService(self.database, self.memories, UploadedSkills(self.knowledge).find)
@@ -200,11 +203,15 @@ class Service:
         register_skill_jobs(self.queue, self.skill_generator, self.projects, backoff)
 
     def metered(self, model: LanguageModel | None, calls: ProviderCalls) -> LanguageModel | None:
-        """A model whose calls are watched and counted, within the project's budget and the bound of all processes."""
+        """A model whose calls are watched and counted, within the project's budget and the bound of all processes.
+
+        It is shown nothing that its project wants redacted.
+        """
         if model is None:
             return None
         at_once = self.settings.llm_concurrency
-        return MeteredModel(WatchedModel(model, calls), self.usage, self.slots, max_concurrency=at_once)
+        metered = MeteredModel(WatchedModel(model, calls), self.usage, self.slots, max_concurrency=at_once)
+        return RedactingModel(metered, redact_if_asked)
 
     def _metered_vision(self) -> MeteredVision | None:
         vision = create_vision_model(self.settings)
@@ -334,13 +341,14 @@ class Service:
     async def work(self) -> None:
         """Run jobs until cancelled; running ones are finished, or given back to the queue, before it returns."""
         watch = JobWatch(self.registry, self.tracing)
+        projects = ProjectJobs(self.projects, redact=self.settings.redact)
         rescue = asyncio.create_task(rescue_stalled_jobs(self.queue), name="rescue of stalled jobs")
         try:
             await run_jobs(
                 self.queue,
                 self.jobs.enqueue_embedding_of_all,
                 concurrency=self.settings.worker_concurrency,
-                middleware=[watch.run, JobAttribution(self.usage).run],
+                middleware=[watch.run, JobAttribution(self.usage).run, projects.run],
             )
         finally:
             await ended(rescue)

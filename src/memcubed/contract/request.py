@@ -2,7 +2,6 @@
 
 import math
 import re
-from contextvars import ContextVar
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
@@ -15,19 +14,22 @@ from memcubed.errors import (
     MissingFieldError,
     UserIdTooLongError,
 )
-from memcubed.language.redaction import redact
+from memcubed.language.redaction import redact, redact_file_name, redacting
 
 MAX_ID_CHARACTERS: Final = 100
 _MAX_DEPTH: Final = 50
 
-redacting: ContextVar[bool] = ContextVar("redacting", default=False)
-"""Whether what bodies say is redacted as they are read: before anything of them is stored or shown to a model."""
-
 # What names something rather than says it, and files, whose text is redacted when they have been read.
 _NOT_REDACTED: Final = re.compile(
-    r"(?:^|\.)(?:\w*_ids?|filter|file|file_data|url|role|role_name|type|status|\w*_time|model|model_name|timezone)"
-    r"(?:\.|\[|$)"
+    r"(?:\w*_ids?|filter|role|type|status|\w*_time|model|model_name|timezone)(?:[.\[].*|$)"
+    r"|(?:messages|bind_list)(?:\[\d+\])?\.(?:\w*_ids?|\w*_time|role|role_name)$"
+    r"|messages(?:\[\d+\])?\.tool_calls(?:\[\d+\])?\.(?:id|type)$"
+    r"|messages(?:\[\d+\])?\.content(?:\[\d+\])?\.(?:type|image_url|image_url\.url|file\.file_data)$"
+    r"|info\.\w*_ids?(?:\[\d+\])?$"
+    r"|file(?:\[\d+\])?\.(?:content|name|type)$",  # the name is redacted where it is known to be one
+    re.DOTALL,
 )
+_FILE_NAME: Final = re.compile(r"\.file\.(?:filename|file_name|name)$")
 
 
 class RequestModel(BaseModel):
@@ -48,8 +50,8 @@ def clean(value: object, path: str = "", depth: int = 0) -> object:
     match value:
         case str():
             _check_text(value, path)
-            if redacting.get() and not _NOT_REDACTED.search(path):
-                return redact(value)
+            if redacting.get() and not _NOT_REDACTED.match(path):
+                return redact_file_name(value) if _FILE_NAME.search(path) else redact(value)
         case float() if not math.isfinite(value):
             raise InvalidRequestError(f"{path} must be a finite number.")
         case dict():

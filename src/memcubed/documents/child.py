@@ -9,7 +9,7 @@ import resource
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from memcubed.documents.cutting import cut
@@ -17,6 +17,7 @@ from memcubed.documents.formats import reader
 from memcubed.documents.formats.limits import ReadingLimits
 from memcubed.documents.model import Block, DocumentType
 from memcubed.errors import DocumentError
+from memcubed.language.redaction import redact
 
 _BYTES_A_CHARACTER: Final = 12  # of the answer: a character has up to four, and headings and overlap are repeated
 _FEWEST_ANSWER_BYTES: Final = 64_000_000
@@ -28,7 +29,7 @@ def main() -> None:
     kind = DocumentType(request["type"])
     limits = ReadingLimits(pages=request["pages"], characters=request["characters"])
     _limit(request["seconds"], request["memory_bytes"], limits.characters)
-    json.dump(_answer(kind, limits), sys.stdout, ensure_ascii=True)
+    json.dump(_answer(kind, limits, redacts=request["redact"]), sys.stdout, ensure_ascii=True)
 
 
 def _limit(seconds: int, memory_bytes: int, characters: int) -> None:
@@ -43,11 +44,12 @@ def _limit(seconds: int, memory_bytes: int, characters: int) -> None:
             resource.setrlimit(kind, (most, most))
 
 
-def _answer(kind: DocumentType, limits: ReadingLimits) -> dict[str, Any]:
+def _answer(kind: DocumentType, limits: ReadingLimits, *, redacts: bool) -> dict[str, Any]:
     try:
         counted = _Counted(limits.characters)
-        blocks = reader(kind)(sys.stdin.buffer, limits)
-        pieces = [asdict(piece) for piece in cut(counted.blocks(blocks))]
+        blocks = counted.blocks(reader(kind)(sys.stdin.buffer, limits))
+        # Before they are cut, so that no cut goes through what is redacted.
+        pieces = [asdict(piece) for piece in cut(map(_redacted, blocks) if redacts else blocks)]
     except DocumentError as error:
         return {"error": error.message}
     except MemoryError:
@@ -59,6 +61,10 @@ def _answer(kind: DocumentType, limits: ReadingLimits) -> dict[str, Any]:
     if not pieces:
         return {"error": "The document has no text; scanned pages and pictures are not read."}
     return {"pieces": pieces, "pages": counted.pages}
+
+
+def _redacted(block: Block) -> Block:
+    return replace(block, text=redact(block.text))
 
 
 class _Counted:

@@ -6,14 +6,14 @@ import os
 import signal
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import IO, Any, Final
 
 import structlog
 
 from memcubed.documents.model import Document, DocumentType, Piece
 from memcubed.errors import DocumentError
-from memcubed.language.redaction import redact
+from memcubed.language.redaction import redacting
 from memcubed.tracing import Attribute, NoTracing, Tracing
 
 _CHILD: Final = "memcubed.documents.child"
@@ -38,12 +38,11 @@ class ParserLimits:
 
 
 class DocumentParser:
-    """Turns the bytes of a document into pieces."""
+    """Turns the bytes of a document into pieces, redacted where the running job's project wants that."""
 
-    def __init__(self, limits: ParserLimits, *, redact: bool = False, tracing: Tracing | None = None) -> None:
+    def __init__(self, limits: ParserLimits, *, tracing: Tracing | None = None) -> None:
         self._limits = limits
         self._tracing = NoTracing() if tracing is None else tracing
-        self._redact = redact
         self._slots = asyncio.Semaphore(limits.processes)
 
     async def parse(self, content: bytes, kind: DocumentType) -> Document:
@@ -60,8 +59,6 @@ class DocumentParser:
         if "error" in answer:
             raise DocumentError(str(answer["error"]))
         pieces = tuple(Piece(**{**piece, "heading": tuple(piece["heading"])}) for piece in answer["pieces"])
-        if self._redact:
-            pieces = await asyncio.to_thread(lambda: tuple(map(_redacted, pieces)))
         return Document(pieces, answer["pages"])
 
     async def _read(self, content: bytes, kind: DocumentType) -> dict[str, Any]:
@@ -83,6 +80,7 @@ class DocumentParser:
             "characters": self._limits.characters,
             "seconds": self._limits.seconds,
             "memory_bytes": self._limits.memory_bytes,
+            "redact": redacting.get(),
         }
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", _CHILD, json.dumps(request)),
@@ -102,12 +100,6 @@ class DocumentParser:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-
-
-def _redacted(piece: Piece) -> Piece:
-    repeated = redact(piece.text[: piece.overlap])
-    text = repeated + redact(piece.text[piece.overlap :])
-    return replace(piece, text=text, heading=tuple(map(redact, piece.heading)), overlap=len(repeated))
 
 
 def _fill(file: IO[bytes], content: bytes) -> None:

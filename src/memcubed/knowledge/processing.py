@@ -2,10 +2,11 @@
 
 import asyncio
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -17,6 +18,7 @@ from memcubed.errors import ProviderError, UnsupportedTypeError
 from memcubed.knowledge.model import File, FileStatus, FileType
 from memcubed.knowledge.repository import KnowledgeRepository
 from memcubed.knowledge.uploads import require_format
+from memcubed.language.redaction import file_name_if_asked, redact_if_asked, redacting
 from memcubed.memories.model import MemoryKind, MemoryLayer, NewMemory, Provenance, SourceRole
 from memcubed.memories.service import MemoryService
 from memcubed.production.embedding import EmbeddingService
@@ -28,12 +30,23 @@ DOCUMENT_EXTRACTOR: Final = "document"
 _KEY_CHARACTERS: Final = 120
 _KEY_GLUE: Final = " › "
 
-ReadSkill = Callable[[UUID, str, bytes], NewMemory]
-"""Makes the memory of an uploaded skill from its file's id, its name and its content, without waiting for anything.
 
-Called when the file is sent, so that the sender is told at once what is wrong with it, and again when its memory is
-stored. For what is no skill it raises the contract's errors, such as FileFormatError or FileTooLargeError.
-"""
+class ReadsSkills(Protocol):
+    """Reads uploaded skills, without waiting for anything."""
+
+    def read(self, file_id: UUID, name: str, content: bytes) -> NewMemory:
+        """The memory of a skill from its file's id, its name and its content.
+
+        Called when the file is sent, so that the sender is told at once what is wrong with it, and again when its
+        memory is stored. For what is no skill it raises the contract's errors, such as FileFormatError or
+        FileTooLargeError.
+        """
+        ...
+
+    def kept(self, content: bytes) -> bytes:
+        """What is stored of a file that was read: redacted where the running work redacts what it brings."""
+        ...
+
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +63,7 @@ class FileProcessor:
         fetcher: Fetcher,
         clock: Clock,
         *,
-        read_skill: ReadSkill | None = None,
+        skills: ReadsSkills | None = None,
     ) -> None:
         self._database = database
         self._memories = memories
@@ -58,7 +71,7 @@ class FileProcessor:
         self._parser = parser
         self._fetcher = fetcher
         self._clock = clock
-        self._read_skill = read_skill
+        self._skills = skills
 
     async def process(self, project_id: UUID, cube_id: UUID, file_id: UUID) -> bool:
         """Make a file's memories; False when some of them have no vectors yet.
@@ -76,7 +89,7 @@ class FileProcessor:
                 return True
             await self._store(project_id, file, await self._read(project_id, file))
         are_embedded = await self._embed(project_id, cube_id)
-        await self._change(project_id, cube_id, file_id, status=FileStatus.COMPLETED.value, reason=None)
+        await self._complete(project_id, cube_id, file_id)
         log.info("file_completed", project_id=str(project_id), file_id=str(file_id))
         return are_embedded
 
@@ -96,8 +109,10 @@ class FileProcessor:
                 return
             status = FileStatus.FAILED if is_final else FileStatus.PROCESSING
             await repository.update_file(
-                file, self._clock(), attempts=file.attempts + 1, reason=reason, status=status.value
+                file, self._clock(), attempts=file.attempts + 1, reason=redact_if_asked(reason), status=status.value
             )
+            if is_final and redacting.get():
+                await self._let_go(repository, file, of_content=True)
 
     async def _find(self, project_id: UUID, cube_id: UUID, file_id: UUID) -> File | None:
         async with self._database.transaction(project_id) as connection:
@@ -106,7 +121,10 @@ class FileProcessor:
     async def _fetch(self, project_id: UUID, file: File) -> File | None:
         """The file with its content stored; None when it was deleted meanwhile."""
         fetched = await self._fetcher.fetch(file.url or "")
-        content = io.BytesIO(fetched.content)
+        kept = fetched.content
+        if file.type is FileType.SKILL and self._skills is not None:
+            kept = await asyncio.to_thread(self._skills.kept, kept)
+        content = io.BytesIO(kept)
         found: DocumentType | None = None
         if file.type is FileType.DOCUMENT:
             named = file.name if PurePath(file.name).suffix else fetched.name
@@ -117,16 +135,16 @@ class FileProcessor:
                 return None
             await repository.delete_content(file.cube_id, file.id)
             await repository.insert_content(file.cube_id, file.id, content)
-            await repository.update_file(file, self._clock(), format=found, size=len(fetched.content))
+            await repository.update_file(file, self._clock(), format=found, size=len(kept))
             return await repository.find_file(file.cube_id, file.id)
 
     async def _read(self, project_id: UUID, file: File) -> Sequence[NewMemory]:
         async with self._database.transaction(project_id) as connection:
             content = await KnowledgeRepository(connection, project_id).read_content(file.cube_id, file.id)
         if file.type is FileType.SKILL:
-            if self._read_skill is None:
+            if self._skills is None:
                 raise UnsupportedTypeError("Skills are not supported by this service.")
-            return [await asyncio.to_thread(self._read_skill, file.id, file.name, content)]
+            return [await asyncio.to_thread(self._skills.read, file.id, file.name, content)]
         document = await self._parser.parse(content, file.format or DocumentType.TXT)
         return memories_of(file, document, self._clock())
 
@@ -153,16 +171,27 @@ class FileProcessor:
             return False
         return True
 
-    async def _change(self, project_id: UUID, cube_id: UUID, file_id: UUID, **changes: Any) -> None:  # noqa: ANN401 - as the columns are
+    async def _complete(self, project_id: UUID, cube_id: UUID, file_id: UUID) -> None:
         async with self._database.transaction(project_id) as connection:
             repository = KnowledgeRepository(connection, project_id)
             file = await repository.find_file(cube_id, file_id, lock=True)
-            if file is not None:
-                await repository.update_file(file, self._clock(), **changes)
+            if file is None:
+                return
+            await repository.update_file(file, self._clock(), status=FileStatus.COMPLETED.value, reason=None)
+            if redacting.get():
+                # Skills are given back as files, and are redacted before they are stored.
+                await self._let_go(repository, file, of_content=file.type is FileType.DOCUMENT)
+
+    async def _let_go(self, repository: KnowledgeRepository, file: File, *, of_content: bool) -> None:
+        """Keep of a file what was redacted alone: nothing reads it again."""
+        await repository.update_file(file, self._clock(), url=None)
+        if of_content:
+            await repository.delete_content(file.cube_id, file.id)
 
 
 def memories_of(file: File, document: Document, now: datetime) -> list[NewMemory]:
     """A fact for each piece of a document, which knows where it stands there."""
+    file = replace(file, name=file_name_if_asked(file.name))
     return [_fact(file, piece, now) for piece in document.pieces]
 
 

@@ -160,6 +160,15 @@ class KnowledgeRepository:
         )
         return b"".join(rows.scalars())
 
+    async def has_content(self, cube_id: UUID, file_id: UUID) -> bool:
+        """Whether what a file holds is still kept."""
+        found = select(knowledge_file_parts.c.number).where(
+            knowledge_file_parts.c.project_id == self._project_id,
+            knowledge_file_parts.c.cube_id == cube_id,
+            knowledge_file_parts.c.file_id == file_id,
+        )
+        return bool((await self._connection.execute(select(found.exists()))).scalar_one())
+
     async def find_file(self, cube_id: UUID, file_id: UUID, *, lock: bool = False) -> File | None:
         """A file; with `lock` nobody else changes or deletes it before this transaction ends."""
         statement = select(knowledge_files).where(

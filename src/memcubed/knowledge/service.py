@@ -1,7 +1,9 @@
 """Use cases around knowledge bases and their files."""
 
 import asyncio
+import io
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,7 +17,7 @@ from memcubed.errors import (
 )
 from memcubed.knowledge.jobs import KnowledgeQueue
 from memcubed.knowledge.model import File, FileStatus, FileType, KnowledgeBase, Upload
-from memcubed.knowledge.processing import DOCUMENT_EXTRACTOR, ReadSkill
+from memcubed.knowledge.processing import DOCUMENT_EXTRACTOR, ReadsSkills
 from memcubed.knowledge.repository import KnowledgeRepository
 from memcubed.knowledge.schemas import ALL_BASES, find_uuid, read_base_id
 from memcubed.memories.service import MemoryService
@@ -33,13 +35,13 @@ class KnowledgeService:
         queue: KnowledgeQueue,
         clock: Clock,
         *,
-        read_skill: ReadSkill | None = None,
+        skills: ReadsSkills | None = None,
     ) -> None:
         self._database = database
         self._memories = memories
         self._queue = queue
         self._clock = clock
-        self._read_skill = read_skill
+        self._skills = skills
 
     async def create(self, project_id: UUID, name: str, description: str) -> KnowledgeBase:
         """A new, empty knowledge base of the project."""
@@ -64,7 +66,7 @@ class KnowledgeService:
         Raises KnowledgeBaseNotFoundError, KnowledgeBaseNotLinkedError, and for skills what they raise.
         """
         now = self._clock()
-        await asyncio.to_thread(self._check_skills, uploads)
+        uploads = await asyncio.to_thread(lambda: [self._checked(upload) for upload in uploads])
         async with self._database.transaction(project_id) as connection:
             # Locks the cube as well, so that a base can't be deleted between the check and the files.
             (cube,) = await self.writable_cubes(connection, project_id, [str(base_id)])
@@ -81,11 +83,16 @@ class KnowledgeService:
             return await repository.list_by_id(ids)
 
     async def read_again(self, project_id: UUID, file_id: UUID) -> bool:
-        """Put a file back on the queue that no job reads, or of which memories are missing; False when it is gone."""
+        """Put a file back on the queue that no job reads, or of which memories are missing.
+
+        False when it is gone, or its content is, as where texts are redacted: then what is left of it is kept.
+        """
         async with self._database.transaction(project_id) as connection:
             repository = KnowledgeRepository(connection, project_id)
             for file in await repository.list_by_id([file_id], lock=True):
                 if file.status is not FileStatus.PROCESSING:
+                    if not await repository.has_content(file.cube_id, file.id):
+                        return False
                     await self._memories.delete_made_from(
                         connection, project_id, file.cube_id, str(file.id), extractor=DOCUMENT_EXTRACTOR
                     )
@@ -188,15 +195,19 @@ class KnowledgeService:
             )
         raise KnowledgeBaseNotFoundError(f"There is no knowledge base {base_id}.")
 
-    def _check_skills(self, uploads: Sequence[Upload]) -> None:
-        for upload in uploads:
-            if upload.type is not FileType.SKILL:
-                continue
-            if self._read_skill is None:
-                raise UnsupportedTypeError("type skill is not supported by this service; send documents.")
-            if upload.content is not None:
-                self._read_skill(uuid4(), upload.name, upload.content.read())
-                upload.content.seek(0)
+    def _checked(self, upload: Upload) -> Upload:
+        """The file as it is kept, which for a skill may be redacted."""
+        if upload.type is not FileType.SKILL:
+            return upload
+        if self._skills is None:
+            raise UnsupportedTypeError("type skill is not supported by this service; send documents.")
+        if upload.content is None:
+            return upload
+        content = upload.content.read()
+        self._skills.read(uuid4(), upload.name, content)
+        kept = self._skills.kept(content)
+        upload.content.seek(0)
+        return upload if kept == content else replace(upload, content=io.BytesIO(kept), size=len(kept))
 
 
 def _check_known(named: set[UUID], bases: Sequence[KnowledgeBase]) -> None:

@@ -26,6 +26,7 @@ from memcubed.errors import (
 )
 from memcubed.knowledge.model import FileType, Upload
 from memcubed.knowledge.schemas import FileIn
+from memcubed.language.redaction import file_name_if_asked
 
 MAX_FILE_NAME_CHARACTERS: Final = 255
 FORMATS: Final = "PDF, DOCX, DOC, TXT, JSON, MD and XML"
@@ -131,7 +132,7 @@ def _rest(left: int, size: int, limits: UploadLimits) -> int:
 
 
 def _clean_name(name: str, path: str) -> str:
-    name = _UNPRINTABLE.sub("", name).replace("\\", "/").rpartition("/")[2].strip()
+    name = file_name_if_asked(_UNPRINTABLE.sub("", name).replace("\\", "/").rpartition("/")[2].strip())
     if len(name) > MAX_FILE_NAME_CHARACTERS:
         raise InvalidRequestError(f"{path}.name must be at most {MAX_FILE_NAME_CHARACTERS} characters.")
     return name

@@ -22,8 +22,8 @@ _TOKEN: Final = re.compile(
 )
 _PRIVATE_KEY: Final = re.compile(
     r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
-    r"[A-Za-z0-9+/=\s\\:,.()-]*?"
-    r"(?:-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----|(?![A-Za-z0-9+/=\s\\:,.()-])|\Z)"
+    r"[A-Za-z0-9+/=\s\\:,.()\ufdd0-]*?"
+    r"(?:-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----|(?![A-Za-z0-9+/=\s\\:,.()\ufdd0-])|\Z)"
 )
 _URL_PASSWORD: Final = re.compile(r"(?<=://)[^\s/:@\"'<>]{0,100}:[^\s/@\"'<>]{1,200}@(?=[\w\[])")
 _BEARER: Final = re.compile(

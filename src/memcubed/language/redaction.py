@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import PurePath
 from typing import Final
 
 import phonenumbers
@@ -27,7 +28,7 @@ _EMAIL: Final = re.compile(
     r"|(?:(?<=[是为到给])|(?<![\w.+-]))(?:[^\W是为到给]|[.+-]){1,20}@[\w-]{1,63}"
     rf"(?:\.[\w-]{{1,63}}){{0,3}}\.(?:{_CHINESE_TOPS})"
 )
-_START: Final = r"(?:(?<![A-Za-z0-9.])|(?<=\\[nrt]))"  # the line before may end in an escape, as in JSON
+_START: Final = r"(?<![A-Za-z0-9.])"
 _GAP: Final = r"[ \u00a0\u2010-\u2013-]"
 
 _IBAN: Final = re.compile(rf"{_START}[A-Z]{{2}}\d{{2}}(?: ?[A-Z0-9]{{4}}){{2,7}}(?: ?[A-Z0-9]{{1,3}})?(?![A-Za-z0-9])")
@@ -57,7 +58,8 @@ _WIDE: Final = {
 }
 _WIDE_TEXT: Final = re.compile("[０-９＠]")
 _DIGIT: Final = re.compile(r"\d")
-_ESCAPED: Final = re.compile(r"(?:\\+u[0-9a-fA-F]{4})+")
+_ESCAPES: Final = re.compile(r"(?:\\+u[0-9a-fA-F]{4})+|\\[nrtbf]")
+_SEAM: Final = "\ufdd0"  # no character, by Unicode's word
 
 redacting: ContextVar[bool] = ContextVar("redacting", default=False)
 """Whether the project of the running request or job has what it brings redacted."""
@@ -78,12 +80,24 @@ def redact_if_asked(text: str) -> str:
     return redact(text) if redacting.get() else text
 
 
+def redact_file_name(name: str) -> str:
+    """The name redacted, with its ending: `[EMAIL].pdf`."""
+    path = PurePath(name)
+    with_ending = redact(path.stem) + path.suffix
+    return with_ending if redact(with_ending) == with_ending else redact(name)
+
+
+def file_name_if_asked(name: str) -> str:
+    """The file's name as the running request's or job's project stores it, and shows it to models."""
+    return redact_file_name(name) if redacting.get() else name
+
+
 def redact(text: str) -> str:
     """The text with `[EMAIL]`, `[KEY]`, `[PASSWORD]`, `[IBAN]`, `[ID]`, `[CARD]` and `[PHONE]` in their places."""
     # Where nothing is found, the text stays as it was written: in wide digits, and with the escapes of JSON.
-    plain = _narrow(_unescaped(text))
+    plain = _narrow(_seamed(text))
     redacted = _redact(plain)
-    return text if redacted == plain else redacted
+    return text if redacted == plain else redacted.replace(_SEAM, "")
 
 
 def _redact(text: str) -> str:
@@ -109,16 +123,20 @@ def _narrow(text: str) -> str:
     return text.translate(_WIDE) if _WIDE_TEXT.search(text) else text
 
 
-def _unescaped(text: str) -> str:
-    r"""With letters for JSON's escapes of them: the last digit of a `号` that is written \u53f7 is no digit."""
-    return _ESCAPED.sub(_letters, text) if "\\u" in text else text
+def _seamed(text: str) -> str:
+    r"""With letters for JSON's escapes of them, and a seam after every other escape.
+
+    The last digit of a `号` that is written \u53f7 belongs to no number that follows, nor the n of a \n to an address.
+    """
+    return _ESCAPES.sub(_letters, text) if "\\" in text else text
 
 
 def _letters(match: re.Match[str]) -> str:
-    codes = match.group().replace("\\", "").split("u")[1:]
+    escape = match.group()
+    codes = escape.replace("\\", "").split("u")[1:]
     letters: str = json.loads('"' + "".join(f"\\u{code}" for code in codes) + '"')
-    is_plain = all(letter > "\u009f" and not "\ud800" <= letter <= "\udfff" for letter in letters)
-    return letters if is_plain else match.group()
+    is_readable = letters and all(letter > "\u009f" and not "\ud800" <= letter <= "\udfff" for letter in letters)
+    return letters if is_readable else escape + _SEAM
 
 
 def _if(holds: Callable[[str], bool], mark: str) -> Callable[[re.Match[str]], str]:

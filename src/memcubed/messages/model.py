@@ -1,10 +1,14 @@
 """What a message is, inside the service."""
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 from uuid import UUID
+
+from memcubed.language.redaction import redact, redacting
 
 DEFAULT_CONVERSATION: Final = "default"
 """The conversation of messages that name none."""
@@ -60,3 +64,17 @@ class Turn:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_result: ToolResult | None = None
     tools: tuple[str, ...] = ()
+
+    def redacted(self) -> Self:
+        """The same with nothing in what was said that is redacted; for what was stored before that was asked for."""
+        calls = tuple(replace(call, arguments=redact(call.arguments)) for call in self.tool_calls)
+        return replace(
+            self, content=redact(self.content), tool_calls=calls, tools=tuple(redact(tool) for tool in self.tools)
+        )
+
+
+async def redacted_if_asked(turns: Sequence[Turn]) -> Sequence[Turn]:
+    """The turns as the running job's project lets them be read."""
+    if not redacting.get():
+        return turns
+    return await asyncio.to_thread(lambda: [turn.redacted() for turn in turns])

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from memcubed.language.redaction import redacting
 from memcubed.memories.model import MemoryKind
 from memcubed.messages.model import Role, Turn
 from memcubed.messages.tool_use import tool_fields
@@ -261,7 +262,10 @@ class TaskRepository:
             )
             .values(finished_at=now, running_body_hash=None)
         )
-        await AttachmentRepository(self._connection, self._project_id).forget_readings(task_id)
+        attachments = AttachmentRepository(self._connection, self._project_id)
+        await attachments.forget_readings(task_id)
+        if redacting.get():
+            await attachments.forget_files(task_id)
 
     async def list_failed(self) -> list[UUID]:
         """The tasks of which a share failed, oldest first."""

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memcubed.clock import Clock
 from memcubed.memories.model import MemoryKind, Provenance
-from memcubed.messages.model import Turn
+from memcubed.messages.model import Turn, redacted_if_asked
 from memcubed.production.model import Owner
 from memcubed.production.perspective import identify, named
 from memcubed.production.repository import TaskRepository
@@ -95,6 +95,7 @@ class ShareService:
             context: Sequence[Turn] = await repository.list_earlier_turns(
                 cube_id, options.conversation_id, task_id, CONTEXT_TURNS
             )
+        turns, context = await redacted_if_asked(turns), await redacted_if_asked(context)
         turns, context = (named(cube, options.user_ids, read) for read in (turns, context))
         owner = identify(cube, options.user_ids, (*context, *turns))
         return Share(project_id, cube_id, task_id, turns, context, options, owner)

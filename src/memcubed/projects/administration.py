@@ -34,10 +34,10 @@ class ProjectAdministration:
         async with self._database.transaction(None) as connection:
             return _found(await ProjectRepository(connection).find_record(project_id), project_id)
 
-    async def create(self, name: str, timezone: str) -> ProjectRecord:
+    async def create(self, name: str, timezone: str, *, redact: bool | None = None) -> ProjectRecord:
         """A new project. Raises ConflictError when there is one of this name."""
         async with self._database.transaction(None) as connection:
-            made = await ProjectRepository(connection).insert_project(name, timezone)
+            made = await ProjectRepository(connection).insert_project(name, timezone, redact=redact)
         if made is None:
             raise _name_taken(name)
         log.info("project_created", project_id=str(made.project.id))

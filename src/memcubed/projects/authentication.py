@@ -11,8 +11,8 @@ from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 from prometheus_client import CollectorRegistry, Histogram
 
-from memcubed.contract.request import redacting
 from memcubed.errors import InvalidKeyError, NotAllowedError, RateLimitedError
+from memcubed.language.redaction import redacting
 from memcubed.projects.admin_keys import AdminKeyService
 from memcubed.projects.keys import hash_key
 from memcubed.projects.model import Project
@@ -63,8 +63,9 @@ class Gate:
 class TokenAuthentication(SecurityBase):
     """`Authorization: Token <key>`, or Bearer; shown as such in the OpenAPI document.
 
-    It also asks for the scope that the route needs, counts the request against its project's rate limit, and leaves
-    the project's allowance in the request's state for the answer's headers.
+    It also asks for the scope that the route needs, counts the request against its project's rate limit, leaves the
+    project's allowance in the request's state for the answer's headers, and has the body redacted where the project
+    wants that, or has no will of its own and the installation does (`redact`).
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class TokenAuthentication(SecurityBase):
         begin_work(Work(caller.project.id, purpose_of_route(route)))
         structlog.contextvars.bind_contextvars(project_id=str(caller.project.id))
         request.state.project = caller.project
-        redacting.set(self._redact)  # the body is read after this
+        redacting.set(caller.project.redacts(default=self._redact))  # the body is read after this
         return caller.project
 
 

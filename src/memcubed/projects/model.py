@@ -10,11 +10,19 @@ from memcubed.projects.scopes import Scope
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """An isolated space. `timezone` is where times without a zone are read."""
+    """An isolated space. `timezone` is where times without a zone are read.
+
+    `redact` is its own choice whether what it brings is redacted: None for the installation's.
+    """
 
     id: UUID
     name: str
     timezone: ZoneInfo
+    redact: bool | None = None
+
+    def redacts(self, *, default: bool) -> bool:
+        """Whether what the project brings is redacted; `default` is the installation's choice."""
+        return default if self.redact is None else self.redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +39,16 @@ class ProjectRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProjectChange:
-    """What is to be different; None leaves a field as it is. A budget of -1 is the installation's again."""
+    """What is to be different; None leaves a field as it is.
+
+    A budget of -1 is the installation's again, and so is redaction with `resets_redaction`.
+    """
 
     name: str | None = None
     timezone: str | None = None
     daily_token_budget: int | None = None
+    redact: bool | None = None
+    resets_redaction: bool = False
 
 
 @dataclass(frozen=True, slots=True)

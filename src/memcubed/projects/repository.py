@@ -20,7 +20,7 @@ from memcubed.store.tables import admin_keys, api_keys, projects
 # disk.
 AUTHENTICATE: Final[LiteralString] = """
 WITH caller AS MATERIALIZED (
-    SELECT p.id, p.name, p.timezone, k.scopes
+    SELECT p.id, p.name, p.timezone, p.redact, k.scopes
     FROM api_keys k JOIN projects p ON p.id = k.project_id
     WHERE k.key_hash = %(key_hash)s
         AND k.revoked_at IS NULL
@@ -37,7 +37,7 @@ WITH caller AS MATERIALIZED (
         WHERE GREATEST(rate.requests_full_at, now()) + %(cost)s::interval <= now() + %(room)s::interval
     RETURNING requests_full_at
 )
-SELECT c.id, c.name, c.timezone, c.scopes, taken.requests_full_at IS NOT NULL AS admitted,
+SELECT c.id, c.name, c.timezone, c.redact, c.scopes, taken.requests_full_at IS NOT NULL AS admitted,
     EXTRACT(epoch FROM GREATEST(COALESCE(taken.requests_full_at, rate.requests_full_at), now()) - now())::float8
         AS full_in
 FROM caller c LEFT JOIN taken ON true LEFT JOIN project_rates rate ON rate.project_id = c.id
@@ -99,11 +99,11 @@ class ProjectRepository:
         await self._connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
         return _project((await self._connection.execute(select(projects).where(projects.c.name == name))).one())
 
-    async def insert_project(self, name: str, timezone: str) -> ProjectRecord | None:
+    async def insert_project(self, name: str, timezone: str, *, redact: bool | None) -> ProjectRecord | None:
         """A new project; None when there is one of this name."""
         result = await self._connection.execute(
             insert(projects)
-            .values(id=uuid4(), name=name, timezone=timezone)
+            .values(id=uuid4(), name=name, timezone=timezone, redact=redact)
             .on_conflict_do_nothing(index_elements=["name"])
             .returning(projects)
         )
@@ -129,6 +129,8 @@ class ProjectRepository:
             values["timezone"] = change.timezone
         if change.daily_token_budget is not None:
             values["daily_token_budget"] = None if change.daily_token_budget < 0 else change.daily_token_budget
+        if change.redact is not None or change.resets_redaction:
+            values["redact"] = change.redact
         if values:
             await self._connection.execute(update(projects).where(projects.c.id == project_id).values(**values))
 
@@ -227,4 +229,4 @@ def _record(row: Row[Any]) -> ProjectRecord:
 
 
 def _project(row: Row[Any]) -> Project:
-    return Project(id=row.id, name=row.name, timezone=ZoneInfo(row.timezone))
+    return Project(id=row.id, name=row.name, timezone=ZoneInfo(row.timezone), redact=row.redact)

@@ -1,15 +1,19 @@
 """Use cases around projects and their keys."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from memcubed.errors import InvalidKeyError, MissingFieldError, MissingKeyError, NotFoundError
+from memcubed.errors import InvalidKeyError, MissingKeyError, NotFoundError
 from memcubed.projects.keys import generate_key
 from memcubed.projects.limits import Allowance, Bucket
 from memcubed.projects.model import ApiKey, Project
+from memcubed.projects.names import check_name
 from memcubed.projects.repository import AUTHENTICATE, ProjectRepository
 from memcubed.projects.scopes import PROJECT_SCOPES, Scope
 from memcubed.store.session import Database
@@ -17,6 +21,9 @@ from memcubed.store.session import Database
 _SCHEMES = frozenset({"token", "bearer"})
 
 UNLIMITED: Final = Bucket(capacity=1, per_second=0)
+
+# Of the running asyncio task: a job reads its project once, whatever it wants to know of it.
+_worked_for: ContextVar[Project | None] = ContextVar("worked_for", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ class ProjectService:
         if not rows:
             raise InvalidKeyError("The API key is invalid, expired or revoked.")
         row = rows[0]
-        project = Project(id=row["id"], name=row["name"], timezone=ZoneInfo(row["timezone"]))
+        project = Project(id=row["id"], name=row["name"], timezone=ZoneInfo(row["timezone"]), redact=row["redact"])
         scopes = frozenset(map(Scope, row["scopes"]))
         if requests.is_off:
             return Caller(project, scopes)
@@ -76,9 +83,24 @@ class ProjectService:
 
     async def get_timezone(self, project_id: UUID) -> ZoneInfo:
         """The zone in which a project's times are read; UTC when the project is gone."""
-        async with self._database.look_up(None) as connection:
-            project = await ProjectRepository(connection).find_project_by_id(project_id)
+        project = _worked_for.get()
+        if project is None or project.id != project_id:
+            project = await self._find_by_id(project_id)
         return ZoneInfo("UTC") if project is None else project.timezone
+
+    @asynccontextmanager
+    async def working_for(self, project_id: UUID) -> AsyncIterator[Project | None]:
+        """The project, as it is at the block's beginning, for what the block does; None when it is gone."""
+        project = await self._find_by_id(project_id)
+        token = _worked_for.set(project)
+        try:
+            yield project
+        finally:
+            _worked_for.reset(token)
+
+    async def _find_by_id(self, project_id: UUID) -> Project | None:
+        async with self._database.look_up(None) as connection:
+            return await ProjectRepository(connection).find_project_by_id(project_id)
 
     async def list_projects(self) -> list[Project]:
         """Every project of the installation."""
@@ -94,12 +116,12 @@ class ProjectService:
         expires_at: datetime | None = None,
         scopes: frozenset[Scope] = PROJECT_SCOPES,
     ) -> str:
-        """A new key of a project, which is made when it does not exist. The key is never shown again."""
-        if not project_name.strip():
-            raise MissingFieldError("A project needs a name.")
+        """A new key of a project, which is made when it does not exist. The key is never shown again.
+
+        Raises MissingFieldError or InvalidRequestError for what can be no project's name.
+        """
         key = generate_key()
-        async with self._database.transaction(None) as connection:
-            project = await ProjectRepository(connection).ensure_project(project_name, timezone)
+        project = await self.ensure_project(project_name, timezone=timezone)
         async with self._database.transaction(project.id) as connection:
             await ProjectRepository(connection).add_key(project.id, name, key, expires_at, scopes)
         return key.secret
@@ -126,9 +148,14 @@ class ProjectService:
         return project
 
     async def ensure_project(self, name: str, *, timezone: str) -> Project:
-        """The project of this name, made with this time zone when there is none."""
+        """The project of this name, made with this time zone when there is none.
+
+        Raises MissingFieldError or InvalidRequestError for what can be no project's name.
+        """
         async with self._database.transaction(None) as connection:
-            return await ProjectRepository(connection).ensure_project(name, timezone)
+            repository = ProjectRepository(connection)
+            known = await repository.find_project(name)
+            return known or await repository.ensure_project(check_name(name), timezone)
 
     async def _project_id(self, name: str) -> UUID:
         return (await self.get_project(name)).id

@@ -13,7 +13,9 @@ from memcubed.language.cleaning import printable
 MAX_NAME_CHARACTERS: Final = 200
 MAX_DESCRIPTION_CHARACTERS: Final = 4000
 
-_BLOCK: Final = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)(.*)\Z", re.DOTALL | re.MULTILINE)
+BLOCK: Final = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)(.*)\Z", re.DOTALL | re.MULTILINE)
+"""The head of a text, and what follows it."""
+
 _LINE: Final = re.compile(r"^([A-Za-z_][\w-]*):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
 
@@ -29,7 +31,7 @@ class SkillText:
 
 def read_skill_text(text: str, path: str) -> SkillText:
     """Read a skill's Markdown; `path` says which file it is in errors. Raises FileFormatError."""
-    found = _BLOCK.match(text.removeprefix("\ufeff"))
+    found = BLOCK.match(text.removeprefix("\ufeff"))
     if found is None:
         raise FileFormatError(
             f"{path} must begin with front matter: a line ---, `name: …`, `description: …`, and a line ---."

@@ -1,6 +1,7 @@
 """Skills distilled from several similar tasks of one owner."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -11,6 +12,7 @@ from memcubed.memories.model import MemoryKind, MemoryLayer, NewMemory, Provenan
 from memcubed.memories.rewriting import index_text
 from memcubed.memories.schemas import SkillValue
 from memcubed.memories.service import MemoryService
+from memcubed.messages.model import redacted_if_asked
 from memcubed.providers.embeddings import Embedder
 from memcubed.recall.calibration import relativity
 from memcubed.recall.calibrations import CalibrationService
@@ -72,6 +74,7 @@ class SkillGenerator:
             return 0
         async with self._database.transaction(project_id) as connection:
             episodes, newest = await SkillRepository(connection, project_id).list_episodes(cube_id)
+        episodes = [replace(episode, turns=tuple(await redacted_if_asked(episode.turns))) for episode in episodes]
         asked = [episode for episode in episodes if episode.request]
         if newest is None or not any(episode.is_new for episode in episodes):
             return 0

@@ -8,10 +8,12 @@ from uuid import UUID
 from memcubed.clock import Clock
 from memcubed.contract.links import skill_path
 from memcubed.errors import FileFormatError, FileTooLargeError, UnsupportedFileTypeError
+from memcubed.language.redaction import redacting
 from memcubed.memories.model import MemoryKind, MemoryLayer, NewMemory, SourceRole
 from memcubed.memories.schemas import SkillValue
 from memcubed.skills.archive import ArchivedFile, read_archive
 from memcubed.skills.front_matter import SkillText, read_skill_text
+from memcubed.skills.redacting import redacted_skill
 
 MAX_MARKDOWN_BYTES: Final = 100_000
 MAX_ZIP_BYTES: Final = 20_000_000
@@ -41,14 +43,20 @@ class SkillReader:
         if content.startswith(_ZIP):
             if len(content) > MAX_ZIP_BYTES:
                 raise FileTooLargeError(f"{name}: a skill's zip file has at most {MAX_ZIP_BYTES // 1_000_000} MB.")
+            content = self.kept(content)
             files = read_archive(content)
             if SKILL_FILE not in files:
                 raise FileFormatError(f"{name} has no {SKILL_FILE} at its top.")
             text = _read_markdown(files[SKILL_FILE].head, SKILL_FILE)
         else:
             files = {}
-            text = _read_markdown(content, name)
+            text = _read_markdown(self.kept(content), name)
         return self._memory(file_id, text, files)
+
+    def kept(self, content: bytes) -> bytes:
+        """The file as it is kept: redacted where the running request or job redacts what it brings."""
+        most = MAX_ZIP_BYTES if content.startswith(_ZIP) else MAX_MARKDOWN_BYTES
+        return redacted_skill(content) if redacting.get() and len(content) <= most else content
 
     def _memory(self, file_id: UUID, text: SkillText, files: Mapping[str, ArchivedFile]) -> NewMemory:
         value = SkillValue(

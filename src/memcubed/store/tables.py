@@ -6,6 +6,7 @@ from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     REAL,
     BigInteger,
+    Boolean,
     Column,
     Double,
     ForeignKey,
@@ -58,6 +59,7 @@ projects = Table(
     Column("timezone", Text, nullable=False),
     Column("created_at", time_type, nullable=False, server_default=func.now()),
     Column("daily_token_budget", BigInteger),
+    Column("redact", Boolean),
 )
 
 api_keys = Table(

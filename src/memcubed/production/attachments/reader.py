@@ -16,6 +16,7 @@ from memcubed.documents.parser import DocumentParser
 from memcubed.errors import BudgetSpentError, FetchError, MemcubedError, ProviderError
 from memcubed.language.cleaning import printable
 from memcubed.language.detect import Language
+from memcubed.language.redaction import file_name_if_asked, redact_if_asked
 from memcubed.memories.model import MemoryKind
 from memcubed.messages.attachments import MAX_IMAGE_BYTES, MAX_NAME_CHARACTERS, Attachment, AttachmentKind
 from memcubed.production.attachments.describing import clean_description, describing_prompt
@@ -49,6 +50,7 @@ class _File:
 class AttachmentReader:
     """Reads attachments. Whatever goes wrong with one is its reading's `failure`, never an exception.
 
+    What is read is redacted where the running job's project wants that.
     But for BudgetSpentError: an image that is not read today can be read tomorrow.
     """
 
@@ -89,13 +91,13 @@ class AttachmentReader:
         reference = attachment.reference
         if not is_url(reference):
             inline = await asyncio.to_thread(read_inline, reference, "The file", max_bytes=self._file_bytes)
-            return _File(inline.content, inline.media_type, attachment.name)
+            return _File(inline.content, inline.media_type, file_name_if_asked(attachment.name))
         most = min(room, self._file_bytes, MAX_IMAGE_BYTES if attachment.kind is AttachmentKind.IMAGE else room)
         if most <= 0:
             raise FetchError("The files of the request are too large together.")
         fetched = await self._insist(lambda: self._fetcher.fetch(reference, max_bytes=most))
         name = attachment.name or printable(fetched.name)[:MAX_NAME_CHARACTERS].strip()
-        return _File(fetched.content, fetched.media_type, name)
+        return _File(fetched.content, fetched.media_type, file_name_if_asked(name))
 
     async def _read(self, attachment: Attachment, file: _File, language: Language) -> Reading:
         title = file.name or _PLAIN_NAMES[attachment.kind, language]
@@ -116,7 +118,7 @@ class AttachmentReader:
         instructions = describing_prompt(language)
         with purposed(VISION):
             said = await self._insist(lambda: vision.describe(image, media_type, instructions=instructions))
-        text = clean_description(said.text)
+        text = clean_description(redact_if_asked(said.text))
         said.credit({MemoryKind.FACT.value: len(text)})
         return text
 
@@ -142,4 +144,4 @@ def _pieces(document: Document, title: str) -> tuple[ReadPiece, ...]:
 def _failed(attachment: Attachment, why: str) -> Reading:
     what = "The image" if attachment.kind is AttachmentKind.IMAGE else "The file"
     name = f" {attachment.name}" if attachment.name else ""
-    return Reading((), f"{what}{name} was not read: {why.rstrip('.')}.")
+    return Reading((), redact_if_asked(f"{what}{name} was not read: {why.rstrip('.')}."))

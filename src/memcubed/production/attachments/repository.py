@@ -3,7 +3,7 @@
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, literal, select
+from sqlalchemy import delete, exists, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,6 +13,31 @@ from memcubed.store.tables import message_readings, messages, task_shares
 
 ReadingKey = tuple[UUID, int]
 """A message's id, and the part of it that was read."""
+
+EMPTY_FILE: Final = "data:,"
+
+_FORGET_FILES: Final = text("""
+    UPDATE messages SET payload = jsonb_set(payload, '{content}', (
+        SELECT jsonb_agg(
+            CASE
+                WHEN part #>> '{file,file_data}' !~* '^ *https?://'
+                    THEN jsonb_set(part, '{file,file_data}', to_jsonb(CAST(:empty AS text)))
+                WHEN part #>> '{image_url,url}' !~* '^ *https?://'
+                    THEN jsonb_set(part, '{image_url,url}', to_jsonb(CAST(:empty AS text)))
+                WHEN jsonb_typeof(part -> 'image_url') = 'string' AND part ->> 'image_url' !~* '^ *https?://'
+                    THEN jsonb_set(part, '{image_url}', to_jsonb(CAST(:empty AS text)))
+                ELSE part
+            END ORDER BY number
+        )
+        FROM jsonb_array_elements(payload -> 'content') WITH ORDINALITY AS parts (part, number)
+    ))
+    WHERE project_id = :project_id AND task_id = :task_id
+        AND payload @? '$.content[*] ? (exists(@.file.file_data) || exists(@.image_url))'
+        AND NOT EXISTS (
+            SELECT FROM task_shares s WHERE s.project_id = :project_id AND s.task_id = :task_id
+                AND s.status <> 'completed'
+        )
+""")
 
 _CONTENT: Final = messages.c.payload["content"]
 
@@ -87,6 +112,15 @@ class AttachmentRepository:
             delete(message_readings).where(
                 message_readings.c.project_id == self._project_id, of_task.exists(), ~unfinished
             )
+        )
+
+    async def forget_files(self, task_id: UUID) -> None:
+        """Let go of the files and images themselves, once every share of the task has what was read of them.
+
+        An empty one takes their place, so that the message keeps its form.
+        """
+        await self._connection.execute(
+            _FORGET_FILES, {"project_id": self._project_id, "task_id": task_id, "empty": EMPTY_FILE}
         )
 
 

@@ -1,0 +1,16 @@
+"""What a project may be called."""
+
+from typing import Final
+
+from memcubed.errors import InvalidRequestError, MissingFieldError
+
+MAX_NAME_CHARACTERS: Final = 200
+
+
+def check_name(name: str) -> str:
+    """The name of a new project, without blanks around it. Raises MissingFieldError or InvalidRequestError."""
+    if not name.strip():
+        raise MissingFieldError("name must not be empty.")
+    if len(name) > MAX_NAME_CHARACTERS:
+        raise InvalidRequestError(f"name must be at most {MAX_NAME_CHARACTERS} characters; it has {len(name)}.")
+    return name.strip()
