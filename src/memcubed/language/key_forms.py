@@ -8,7 +8,7 @@ _TOKEN: Final = re.compile(
     r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][-_])(?:"
     r"(?:"
     r"sk-(?=[\w-]{0,200}\d)(?:[A-Za-z0-9]{16,}|[a-z]{2,8}\d{0,2}-[\w-]{16,})"  # OpenAI, Anthropic and their likes
-    r"|gh[pousr]_\w{20,}|github_pat_\w{20,}|gl[a-z]{2,8}-(?=[\w.-]{0,200}\d)[\w.-]{20,}"  # GitHub, GitLab
+    r"|gh[pousr]_\w{20,}|github_pat_\w{20,}|gl(?:pat|dt|rtr?|cbt|ptt|ft|imt|agent|oas|soat|ffct)-[\w-]{20,}(?:\.[\w-]+){0,2}"  # GitHub, GitLab
     r"|(?:AKIA|ASIA)[0-9A-Z]{16}|LTAI(?=\w{0,30}\d)[A-Za-z0-9]{12,30}|AKID(?=\w{0,40}\d)[A-Za-z0-9]{13,40}"  # clouds
     r"|AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,}"  # Google
     r"|xox[abeprs]-[\w-]{10,}|xapp-[\w-]{10,}"  # Slack
@@ -27,7 +27,9 @@ _PRIVATE_KEY: Final = re.compile(
 )
 _URL_PASSWORD: Final = re.compile(r"(?<=://)[^\s/:@\"'<>]{0,100}:[^\s/@\"'<>]{1,200}@(?=[\w\[])")
 _BEARER: Final = re.compile(
-    r"(?<![A-Za-z])((?:Bearer|Basic|Token)[ \t]{1,3})(?=[\w.~+/-]{0,500}\d)[\w.~+/-]{16,2000}={0,2}(?![\w-])", re.ASCII
+    r"(?<![A-Za-z])((?:Bearer|Authorization[\"']?[ \t]{0,3}[:=][ \t]{0,3}[\"']?(?:Basic|Token|ApiKey))[ \t]{1,3})"
+    r"(?=[\w.~+/-]{0,500}\d)[\w.~+/-]{16,2000}={0,2}(?![\w-])",
+    re.ASCII,
 )
 
 # The quotes around it, and JSON's escapes of them, stay: what is redacted may be the arguments of a tool.
@@ -36,7 +38,7 @@ _BETWEEN: Final = rf"{_QUOTES}[ \t]{{0,3}}"
 _PASSWORD: Final = re.compile(
     r"((?:(?<![A-Za-z])(?:passwords?|passwd|pwd|passcode|passphrase)|密码|口令)"
     rf"{_BETWEEN}(?:[:=：]|=>|是|为|(?<=[ \t])is(?=[ \t]))[ \t]{{0,3}}{_QUOTES})"
-    r"(?=[!-~]{0,64}[0-9])(?!\[)"
+    r"(?=[A-Za-z0-9!@#$%^&*_+=~?.-]{0,64}[0-9])(?!\[)"
     r"(?:[0-9]{4,32}(?![\w%/.:-])|(?=[!-~]{0,63}[A-Za-z!@#$%^&*])[A-Za-z0-9!@#$%^&*_+=~?.-]{5,63}[A-Za-z0-9!@#$%^&*_+=~])",
     re.IGNORECASE,
 )

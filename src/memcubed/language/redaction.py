@@ -14,8 +14,8 @@ from typing import Final
 import phonenumbers
 from phonenumbers import Leniency, NumberParseException, PhoneNumberMatcher
 from stdnum import iban, luhn
-from stdnum.cn import ric
 
+from memcubed.language.id_forms import GAP, redact_ids
 from memcubed.language.key_forms import redact_keys
 
 _CHINESE_TOPS: Final = "中国|中國|公司|网络|網絡|网址|集团|在线|中文网|商城|我爱你|香港|台湾|台灣"
@@ -29,27 +29,27 @@ _EMAIL: Final = re.compile(
     rf"(?:\.[\w-]{{1,63}}){{0,3}}\.(?:{_CHINESE_TOPS})"
 )
 _START: Final = r"(?<![A-Za-z0-9.])"
-_GAP: Final = r"[ \u00a0\u2010-\u2013-]"
 
 _IBAN: Final = re.compile(rf"{_START}[A-Z]{{2}}\d{{2}}(?: ?[A-Z0-9]{{4}}){{2,7}}(?: ?[A-Z0-9]{{1,3}})?(?![A-Za-z0-9])")
-_CHINESE_ID: Final = re.compile(rf"{_START}[1-9]\d{{5}}({_GAP}?)(?:19|20)\d{{6}}\1\d{{3}}[\dXx](?![A-Za-z0-9])")
-_SSN: Final = re.compile(r"(?<![\w.-])(?!000|666|9\d\d)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-]|\.\d)", re.ASCII)
-# What issuers of bank cards begin with (ISO 7812), in one piece or in groups of four, four-six-five or six-thirteen.
+# What issuers of bank cards begin with (ISO 7812), in one piece or in groups of four, four-six-five or six-thirteen;
+# not as a step of a URL's path.
 _CARD: Final = re.compile(
-    rf"{_START}(?:(?=[3-6]|22[2-9]|2[3-6]|27[01]|2720|81|9558)"
-    rf"(?:\d{{4}}({_GAP})\d{{4}}\1\d{{4}}\1\d{{1,4}}(?:\1\d{{1,3}})?|3\d{{3}}({_GAP})\d{{6}}\2\d{{4,5}}"
-    rf"|\d{{6}}{_GAP}\d{{10,13}}|\d{{13,19}}))(?![A-Za-z0-9]|\.\d)",
+    rf"{_START}(?<![A-Za-z]/)(?:(?=[3-6]|22[2-9]|2[3-6]|27[01]|2720|81|9558)"
+    rf"(?:\d{{4}}({GAP})\d{{4}}\1\d{{4}}\1\d{{1,4}}(?:\1\d{{1,3}})?|3\d{{3}}({GAP})\d{{6}}\2\d{{4,5}}"
+    rf"|\d{{6}}{GAP}\d{{10,13}}|\d{{14,19}}))(?![A-Za-z0-9]|\.\d)",
 )
 _CHINESE_MOBILE: Final = re.compile(
-    rf"{_START}(?:(?:\+|00)?86{_GAP}?)?1[3-9]\d{_GAP}?\d{{4}}{_GAP}?\d{{4}}(?![A-Za-z0-9]|\.\d)"
+    rf"{_START}(?:(?:\+|00)?86{GAP}?)?1[3-9]\d{GAP}?\d{{4}}{GAP}?\d{{4}}(?![A-Za-z0-9]|\.\d)"
 )
 _CHINESE_LANDLINE: Final = re.compile(
-    rf"{_START}(?<![-/])(?:0\d{{2,3}}[-\u2010-\u2013]|[(（]0\d{{2,3}}[)）]{_GAP}?)[2-9]\d{{2,3}}{_GAP}?\d{{4}}"
+    rf"{_START}(?<![-/])(?:0\d{{2,3}}{GAP}|[(（]0\d{{2,3}}[)）]{GAP}?)[2-9]\d{{2,3}}{GAP}?\d{{4}}"
     r"(?![A-Za-z0-9]|[-/.]\d{6})"
     rf"|{_START}(?<![-/])010[-\u2010-\u2013]1\d{{7}}(?![A-Za-z0-9-])"
 )
 _AMERICAN_PHONE: Final = re.compile(
-    r"(?<![\w.)/-])(?:\([2-9]\d\d\) ?|[2-9]\d\d-)[2-9]\d\d-\d{4}(?![\w/-]|\.\d)", re.ASCII
+    r"(?<![\w.)/-])(?:1[ .-])?(?:(?:\([2-9]\d\d\) ?|[2-9]\d\d-)[2-9]\d\d-|[2-9]\d\d\.[2-9]\d\d\.)\d{4}"
+    r"(?![\w/-]|\.\d)",
+    re.ASCII,
 )
 _INTERNATIONAL: Final = re.compile(r"(?<![\w+.])\+[(\d][\d ().\u00a0\u2010-\u2013/-]{5,30}\d(?!\d)", re.ASCII)
 
@@ -106,16 +106,15 @@ def _redact(text: str) -> str:
         text = _EMAIL.sub("[EMAIL]", text)
     if not _DIGIT.search(text):
         return text
-    text = _CHINESE_ID.sub(_if(ric.is_valid, "[ID]"), text)
+    text = redact_ids(text)
     text = _IBAN.sub(_longest(_is_iban, "[IBAN]"), text)
     text = _CARD.sub(_longest(_is_card, "[CARD]"), text)
     if "+" in text:
         text = _INTERNATIONAL.sub(_without_international, text)
     text = _CHINESE_MOBILE.sub("[PHONE]", text)
     text = _CHINESE_LANDLINE.sub(_if(_is_phone_of("CN"), "[PHONE]"), text)
-    if "-" in text:
+    if "-" in text or "." in text:
         text = _AMERICAN_PHONE.sub(_if(_is_phone_of("US"), "[PHONE]"), text)
-        text = _SSN.sub("[ID]", text)
     return text
 
 
@@ -159,7 +158,7 @@ def _longest(holds: Callable[[str], bool], mark: str) -> Callable[[re.Match[str]
 
 
 def _compact(text: str) -> str:
-    return re.sub(_GAP, "", text)
+    return re.sub(GAP, "", text)
 
 
 def _is_iban(text: str) -> bool:
@@ -167,8 +166,7 @@ def _is_iban(text: str) -> bool:
 
 
 def _is_card(digits: str) -> bool:
-    # The shortest of each issuer; what is as long and longer may be an order's number or a time in milliseconds.
-    shortest = {"3": 14, "4": 13}.get(digits[:1], 16)
+    shortest = 14 if digits[:2] in {"30", "36", "38", "39"} else 15 if digits[:2] in {"34", "37"} else 16
     return len(digits) >= shortest and len(set(digits)) > 1 and luhn.is_valid(digits)
 
 
