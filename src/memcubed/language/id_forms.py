@@ -18,6 +18,7 @@ from stdnum.mx import curp
 GAP: Final = "[ \u00a0\u2010-\u2013-]"
 """What may stand between the groups of a long number."""
 
+_TAIWANESE_WEIGHTS: Final = (1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1)
 _TAIWANESE_LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVXYWZIO"  # in the order of their numbers, from 10 on
 _ALONE: Final = r"(?<!\d )", r"(?! \d)"
 
@@ -29,14 +30,13 @@ def _is_chinese(text: str) -> bool:
 def _is_of_hong_kong(text: str) -> bool:
     values = [int(character, 36) for character in text if character not in "()"]
     values = [36] * (9 - len(values)) + values
-    total: int = sum(weight * value for weight, value in zip(range(9, 0, -1), values, strict=True))
-    return total % 11 == 0
+    return sum(weight * value for weight, value in zip(range(9, 0, -1), values, strict=True)) % 11 == 0
 
 
 def _is_of_taiwan(text: str) -> bool:
-    tens, ones = divmod(_TAIWANESE_LETTERS.index(text[0]) + 10, 10)
-    digits = [ones, *map(int, text[1:])]
-    return (tens + sum(weight * digit for weight, digit in zip((*range(9, 0, -1), 1), digits, strict=True))) % 10 == 0
+    letter = _TAIWANESE_LETTERS.index(text[0]) + 10
+    digits = [letter // 10, letter % 10, *map(int, text[1:])]
+    return sum(weight * digit for weight, digit in zip(_TAIWANESE_WEIGHTS, digits, strict=True)) % 10 == 0
 
 
 def _has_no_check_digit(_: str) -> bool:

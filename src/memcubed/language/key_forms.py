@@ -8,7 +8,8 @@ _TOKEN: Final = re.compile(
     r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][-_])(?:"
     r"(?:"
     r"sk-(?=[\w-]{0,200}\d)(?:[A-Za-z0-9]{16,}|[a-z]{2,8}\d{0,2}-[\w-]{16,})"  # OpenAI, Anthropic and their likes
-    r"|gh[pousr]_\w{20,}|github_pat_\w{20,}|gl(?:pat|dt|rtr?|cbt|ptt|ft|imt|agent|oas|soat|ffct)-[\w-]{20,}(?:\.[\w-]+){0,2}"  # GitHub, GitLab
+    r"|gh[pousr]_\w{20,}|github_pat_\w{20,}"  # GitHub
+    r"|gl(?:pat|dt|rtr?|cbt|ptt|ft|imt|agent|oas|soat|ffct)-[\w-]{20,}(?:\.[\w-]+){0,2}"  # GitLab
     r"|(?:AKIA|ASIA)[0-9A-Z]{16}|LTAI(?=\w{0,30}\d)[A-Za-z0-9]{12,30}|AKID(?=\w{0,40}\d)[A-Za-z0-9]{13,40}"  # clouds
     r"|AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,}"  # Google
     r"|xox[abeprs]-[\w-]{10,}|xapp-[\w-]{10,}"  # Slack
