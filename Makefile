@@ -7,7 +7,7 @@ CLIENTS := .venv-clients
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: demo serve stop install test check lint types imports test-slow test-llm test-clients bench-recall bench-load bench-scale chaos clean
+.PHONY: demo serve stop install test check lint types imports test-slow test-llm test-clients bench-recall bench-load bench-scale bench-cost chaos clean
 
 demo: $(INSTALLED)  ## show the main job once
 	@$(BIN)/memcubed demo
@@ -72,6 +72,9 @@ bench-scale: $(INSTALLED_DEV)  ## search times and recall at 10k, 100k and 1M me
 
 bench-load: $(INSTALLED_DEV)  ## latency and throughput of add and search, and where the time goes
 	$(BIN)/python -m benchmarks.load
+
+bench-cost: $(INSTALLED_DEV)  ## how many tokens an add, a question and feedback cost, by purpose
+	$(BIN)/python -m benchmarks.cost
 
 chaos: $(INSTALLED_DEV)  ## half an hour of kills and faults under load, then a reckoning: make chaos ARGS="--seconds 300"
 	@$(BIN)/python -m benchmarks.chaos $(ARGS)

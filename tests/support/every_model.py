@@ -1,5 +1,6 @@
 """A script that answers whatever the service asks a language model, each question in its own form."""
 
+import base64
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -8,6 +9,11 @@ from typing import Any, Final
 from tests.support.scripted_llm import Answer, Json, json_answer, prompt_data, text_answer
 
 PNG: Final = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
+
+IMAGE: Final[Json] = {
+    "type": "image_url",
+    "image_url": {"url": f"data:image/png;base64,{base64.b64encode(PNG).decode()}"},
+}
 
 FORM: Final = {"Basic": {"City": {"value": ""}}}
 """A profile template that `CONVERSATION` fills."""

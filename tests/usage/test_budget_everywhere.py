@@ -1,7 +1,6 @@
 """A spent budget: no call by any route or job, work that goes on by itself, and nothing that is paid for twice."""
 
 import asyncio
-import base64
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
@@ -17,11 +16,10 @@ from memcubed.store.queue import wake_jobs
 from tests.conftest import StartService
 from tests.support.api import Api, Client, Json, eventually
 from tests.support.databases import query
-from tests.support.every_model import CONVERSATION, FORM, PNG, answer_everything, form_of
+from tests.support.every_model import CONVERSATION, FORM, IMAGE, answer_everything, form_of
 from tests.support.scripted_llm import ScriptedServer, after, status_answer
 from tests.support.settings import llm_settings
 
-IMAGE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{base64.b64encode(PNG).decode()}"}}
 SAID = "I moved to Lisbon last month."
 
 

@@ -1,18 +1,16 @@
 """Calls at once are bounded over all processes, of whatever kind they are, and a process that dies leaves its place."""
 
 import asyncio
-import base64
 from pathlib import Path
 
 from memcubed.bootstrap import DatabaseUrls
 from tests.conftest import StartService
 from tests.support.api import Client, eventually
-from tests.support.every_model import PNG, answer_everything, form_of
+from tests.support.every_model import IMAGE, answer_everything, form_of
 from tests.support.process import database_settings, environment, new_key, serving
 from tests.support.scripted_llm import ScriptedServer, after
 from tests.support.settings import llm_settings
 
-IMAGE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{base64.b64encode(PNG).decode()}"}}
 SAID = "I moved to Lisbon last month."
 
 

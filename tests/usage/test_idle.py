@@ -10,9 +10,9 @@ from memcubed.production.jobs import EMBED_CUBE, RUN_SHARE
 from memcubed.skills.jobs import DISTIL_CUBE
 from tests.conftest import StartService
 from tests.knowledge.files import add_text, new_base
-from tests.support.api import Api, Client, eventually
+from tests.support.api import Api, Client, Json, eventually
 from tests.support.databases import query
-from tests.support.every_model import CONVERSATION, FORM, answer_everything, form_of
+from tests.support.every_model import CONVERSATION, FORM, IMAGE, answer_everything, form_of
 from tests.support.models import model_server, model_settings
 from tests.support.scripted_llm import RecordedRequest, ScriptedServer
 from tests.support.settings import make_settings
@@ -98,6 +98,30 @@ async def test_nothing_is_asked_of_any_model(start: StartService, server: Script
             await idle(second)
         assert asked(server.requests[before:]) == ["embed ['warm']"]
         assert query(api.urls.owner, "SELECT count(*) FROM calibrations") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("message", "asked_for"), [("Hello! Thanks!", []), ({"role": "user", "content": [IMAGE]}, ["vision"])]
+)
+async def test_what_says_nothing_is_not_read(
+    start: StartService,
+    server: ScriptedServer,
+    message: str | Json,
+    asked_for: list[str],
+) -> None:
+    async with start(make_settings(**model_settings(server), vision_model="eyes")) as api:
+        client = await api.client()
+        form = await client.post("/add/profile_template", {"name": "Customer", "metadata": FORM})
+        bound = {"user_id": "u", "profile_template_id": form["id"]}
+        await client.post("/bind/profile_template", {"bind_list": [bound]})
+        await idle(api)
+        before = len(server.requests)
+        task = await client.add(message, allow_memory_view=VIEWS)
+        assert (await client.finished(task["task_id"]))["status"] == "completed"
+        await idle(api)
+        said = asked(server.requests[before:])
+        assert [one for one in said if not one.startswith("embed")] == asked_for
+        assert len(said) == 2 * len(asked_for), "what an image shows is embedded, and nothing else"
 
 
 async def test_a_message_that_is_sent_again_by_its_key_is_read_once(

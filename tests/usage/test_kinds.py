@@ -1,6 +1,5 @@
 """What memories of each kind cost: every call is divided among what came of it, and nothing is counted twice."""
 
-import base64
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +12,7 @@ from memcubed.usage.model import KindCount, KindUsage, Usage, divide, with_rest
 from tests.conftest import StartService
 from tests.support.api import Api, Client, Json, eventually
 from tests.support.databases import query
-from tests.support.every_model import CONVERSATION, FORM, PNG, answer_everything
+from tests.support.every_model import CONVERSATION, FORM, IMAGE, answer_everything
 from tests.support.scripted_llm import ScriptedServer, json_answer
 from tests.support.settings import llm_settings
 
@@ -86,8 +85,7 @@ async def test_every_kind_is_shown_with_its_memories_and_its_part(start: StartSe
         await client.post(
             "/bind/profile_template", {"bind_list": [{"user_id": "u", "profile_template_id": form["id"]}]}
         )
-        picture = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
-        image: Json = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": picture}}]}
+        image: Json = {"role": "user", "content": [IMAGE]}
         task = await client.add(*CONVERSATION, image, allow_memory_view=VIEWS)
         done = await finished(api, client, task)
         assert done["status"] == "completed"

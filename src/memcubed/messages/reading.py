@@ -13,7 +13,8 @@ from memcubed.messages.model import Turn
 from memcubed.messages.schemas import MessageIn
 from memcubed.messages.tool_use import read_calls, tool_fields
 
-_SHOWN_INSTEAD: Final = {"image_url": "[image]", "file": "[file]"}
+SHOWN_INSTEAD: Final = {"image_url": "[image]", "file": "[file]"}
+"""What stands in a message's text for its parts that are no text."""
 
 
 def read_turns(messages: list[MessageIn], *, zone: ZoneInfo, now: datetime) -> list[Turn]:
@@ -57,6 +58,6 @@ def read_text(message: MessageIn) -> str:
     else:
         for part in message.content or []:
             kind = str(part.get("type"))
-            lines.append(str(part.get("text", "")) if kind == "text" else _SHOWN_INSTEAD.get(kind, ""))
+            lines.append(str(part.get("text", "")) if kind == "text" else SHOWN_INSTEAD.get(kind, ""))
     lines += [call.text for call in read_calls(message.tool_calls)]
     return "\n".join(line for line in lines if line)

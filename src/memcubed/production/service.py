@@ -14,11 +14,12 @@ from memcubed.memories.model import KnownMemory, MemoryKind, MemoryLayer, NewMem
 from memcubed.memories.rewriting import index_text
 from memcubed.memories.service import MemoryService
 from memcubed.memories.succession import Succession
-from memcubed.messages.model import Turn
+from memcubed.messages.model import Role, Turn
 from memcubed.production.attachments.service import AttachmentService
 from memcubed.production.changes import Change, ChangeFinder
 from memcubed.production.echo_guard import EchoGuard
 from memcubed.production.embedding import EmbeddingService
+from memcubed.production.llm.small_talk import has_something_to_read
 from memcubed.production.model import STATED_KINDS, Draft, Extraction, ExtractionRequest, Extractor
 from memcubed.production.shares import Share, ShareService
 from memcubed.profiles.filling import Filling
@@ -90,7 +91,7 @@ class ProductionService:
         work = await self._shares.find_running(project_id, cube_id, task_id)
         if work is None:
             return True
-        if self._extractor.uses_model:
+        if self._extractor.uses_model and not _is_small_talk(work.turns):
             await self._embed_raw_turns(project_id, cube_id, task_id)
         attached = await self._attachments.read_all(project_id, cube_id, task_id, work.options.kinds)
         guarded = await self._guard.apply(work)
@@ -111,7 +112,7 @@ class ProductionService:
         )
         extraction = await guarded.keep_new(extraction)
         fillings = []
-        if MemoryKind.PROFILE in work.options.kinds:
+        if MemoryKind.PROFILE in work.options.kinds and not _is_small_talk(work.turns):
             with purposed(PROFILE):
                 fillings = await self._profiles.propose(project_id, cube_id, work.turns)
         new, are_embedded = await self._embed(extraction.drafts, work.turns)
@@ -127,7 +128,7 @@ class ProductionService:
             log.warning("raw_turns_found_by_words_only", reason=error.message)
 
     async def _known(self, project_id: UUID, cube_id: UUID, turns: Sequence[Turn]) -> Sequence[KnownMemory]:
-        if not self._extractor.uses_model:
+        if not self._extractor.uses_model or not has_something_to_read(turns):
             return ()
         try:
             vector = await self._embedder.embed_query("\n".join(turn.content for turn in turns)[:_QUERY_CHARACTERS])
@@ -226,6 +227,11 @@ def _new_memory(draft: Draft, text: str, vector: Vector | None, turns: Sequence[
         identity=draft.identity,
         vector=vector,
     )
+
+
+def _is_small_talk(turns: Sequence[Turn]) -> bool:
+    """Whether nothing is to be learnt, and no model is worth asking; calls of tools may be more."""
+    return not has_something_to_read(turns) and all(turn.role in {Role.USER, Role.ASSISTANT} for turn in turns)
 
 
 def _only_speaker(speakers: Iterable[str | None]) -> str | None:

@@ -13,7 +13,7 @@ from memcubed.production.llm.answer import ExtractedMemories
 from memcubed.production.llm.evidence import Evidence
 from memcubed.production.llm.prompt import label_turns, load_prompt, render_data
 from memcubed.production.llm.review import DropReason, review
-from memcubed.production.llm.small_talk import has_something_to_read
+from memcubed.production.llm.small_talk import has_something_to_read, holds_only_files
 from memcubed.production.llm.subjects import about_its_speaker
 from memcubed.production.llm.windows import Window, cut_windows, halve
 from memcubed.production.model import STATED_KINDS, Draft, Extraction, ExtractionRequest, characters_by_kind
@@ -74,7 +74,8 @@ class LlmExtractor:
         if not any(turn.role is Role.USER for turn in request.turns):
             return Extraction((), "no user says anything in these messages")
         if not has_something_to_read(request.turns):
-            return Extraction((), "the messages hold only small talk")
+            what = "images and files" if holds_only_files(request.turns) else "small talk"
+            return Extraction((), f"the messages hold only {what}")
         language = _language_of(request.turns)
         windows = cut_windows(request.turns, window_tokens=self._window_tokens, overlap_tokens=self._overlap_tokens)
         tally = _Tally()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from memcubed.messages.model import Role, Turn
+from memcubed.messages.reading import SHOWN_INSTEAD
 
 # Agreement (好的, ok) is not among them: it can answer a question of the assistant.
 _CHINESE = """
@@ -20,16 +21,26 @@ _WEATHER = re.compile(
     r"|(?:whata|such)?(?:nice|lovely|beautiful|great|terrible|awful|bad)(?:weather|day)(?:today|outside|isntit)?"
     r"|(?:the)?weatheris(?:so|really|very)?(?:nice|lovely|beautiful|great|terrible|awful|bad|hot|cold)(?:today|outside)?"
 )
+_FILES = re.compile("|".join(map(re.escape, SHOWN_INSTEAD.values())))
 _SPLIT = re.compile(r"[。！？!?，,.;；~～\n]+")
 
 
 def is_small_talk(text: str) -> bool:
-    """Whether a text is nothing but greetings, thanks, goodbyes and the weather, or has no letter at all."""
-    for part in _SPLIT.split(text):
+    """Whether a text is nothing but greetings, thanks, goodbyes and the weather, or has no letter at all.
+
+    What stands for images and files says nothing.
+    """
+    for part in _SPLIT.split(_FILES.sub("", text)):
         bare = "".join(char for char in part.casefold() if char.isalnum())
         if bare and bare not in _PHRASES and not _WEATHER.fullmatch(bare):
             return False
     return True
+
+
+def holds_only_files(turns: Iterable[Turn]) -> bool:
+    """Whether users sent images and files and say nothing with them."""
+    said = [turn.content for turn in turns if turn.role is Role.USER]
+    return any(said) and not any(_FILES.sub("", text).strip() for text in said)
 
 
 def has_something_to_read(turns: Iterable[Turn]) -> bool:
