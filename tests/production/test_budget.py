@@ -55,10 +55,14 @@ async def waits(api: Api, task_id: str) -> int:
 
 
 async def put_off(api: Api, task_id: str) -> None:
-    async def has_waited() -> bool:
-        return await waits(api, task_id) > 0
+    async def is_put_off() -> bool:
+        return await waits(api, task_id) > 0 and query(
+            api.urls.owner,
+            "SELECT status, scheduled_at > now() FROM procrastinate_jobs WHERE args ->> 'task_id' = %(id)s",
+            id=task_id,
+        ) == [("todo", True)]
 
-    await eventually(has_waited)
+    await eventually(is_put_off)
 
 
 async def spend_all(client: Client) -> None:

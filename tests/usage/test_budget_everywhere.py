@@ -30,16 +30,14 @@ def server() -> Iterator[ScriptedServer]:
 
 
 class Clock:
-    """The real time and a while."""
+    """The real time and a while, or a moment at which it stands still."""
 
     def __init__(self) -> None:
         self.ahead = timedelta()
+        self.stands_at: datetime | None = None
 
     def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
-
-    def set(self, moment: datetime) -> None:
-        self.ahead = moment - datetime.now(UTC)
+        return self.stands_at or datetime.now(UTC) + self.ahead
 
 
 @pytest.fixture
@@ -141,13 +139,15 @@ async def test_work_that_waits_goes_on_at_midnight_utc(
         client = await api.client()
         await client.finished((await client.add(SAID, user="first"))["task_id"])
         tomorrow = clock().date() + timedelta(days=1)
-        clock.set(datetime.combine(tomorrow, time(), UTC) - timedelta(seconds=1.5))
+        midnight = datetime.combine(tomorrow, time(), UTC)
+        clock.stands_at = midnight - timedelta(seconds=1)
         task = (await client.add("I keep bees behind the barn."))["task_id"]
 
         async def has_waited() -> bool:
             return query(api.urls.owner, "SELECT max(waits) > 0 FROM task_shares") == [(True,)]
 
         await eventually(has_waited)
+        clock.stands_at = midnight
         assert (await client.finished(task))["status"] == "completed"
         assert query(api.urls.owner, "SELECT day, calls FROM usage_days ORDER BY day") == [
             (tomorrow - timedelta(days=1), 1),
@@ -170,7 +170,10 @@ async def test_a_conversation_dearer_than_a_days_budget_is_read_in_some_days_and
         for day in range(1, 4):
 
             async def has_waited(day: int = day) -> bool:
-                return query(api.urls.owner, "SELECT waits FROM task_shares") == [(day,)]
+                return query(
+                    api.urls.owner,
+                    "SELECT waits, j.status FROM task_shares, procrastinate_jobs j WHERE scheduled_at > now()",
+                ) == [(day, "todo")]
 
             if day < 3:
                 await eventually(has_waited)

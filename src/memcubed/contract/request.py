@@ -92,6 +92,12 @@ def check_id(value: object, field: str) -> str:
     return value
 
 
+def require_owner(user_id: object, agent_id: object) -> None:
+    """Whose memories they are has to be said, by one of the two or by both."""
+    if user_id is None and agent_id is None:
+        raise MissingFieldError("user_id is required (or agent_id).")
+
+
 def check_ids(value: object, field: str, *, most: int) -> str | list[str]:
     """One id, or a list of them."""
     if not isinstance(value, list):

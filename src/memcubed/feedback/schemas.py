@@ -2,7 +2,16 @@
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from memcubed.contract.request import AgentId, AppId, Flag, OptionalConversationId, RequestModel, Text, UserId
+from memcubed.contract.request import (
+    AgentId,
+    AppId,
+    Flag,
+    OptionalConversationId,
+    RequestModel,
+    Text,
+    UserId,
+    require_owner,
+)
 from memcubed.errors import InvalidRequestError, MissingFieldError
 from memcubed.knowledge.schemas import BaseIds
 
@@ -56,6 +65,5 @@ class AddFeedbackRequest(RequestModel):
 
     @model_validator(mode="after")
     def _has_an_owner(self) -> "AddFeedbackRequest":
-        if self.user_id is None and self.agent_id is None:
-            raise MissingFieldError("user_id is required (or agent_id).")
+        require_owner(self.user_id, self.agent_id)
         return self

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
 
-from memcubed.contract.request import AgentId, Count, Flag, RequestModel, Text, UserId, documented
+from memcubed.contract.request import AgentId, Count, Flag, RequestModel, Text, UserId, documented, require_owner
 from memcubed.errors import EmptyListError, InvalidRequestError, MissingFieldError
 from memcubed.filters import FilterBody
 from memcubed.memories.model import MemoryKind, MemoryStatus, MemoryView
@@ -76,8 +76,7 @@ class GetMemoryRequest(RequestModel):
 
     @model_validator(mode="after")
     def _has_an_owner(self) -> Self:
-        if self.user_id is None and self.agent_id is None:
-            raise MissingFieldError("user_id is required (or agent_id).")
+        require_owner(self.user_id, self.agent_id)
         return self
 
     @property

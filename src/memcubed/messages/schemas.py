@@ -17,6 +17,7 @@ from memcubed.contract.request import (
     UserId,
     check_ids,
     documented,
+    require_owner,
 )
 from memcubed.errors import (
     EmptyListError,
@@ -171,8 +172,7 @@ class AddMessageRequest(RequestModel):
 
     @model_validator(mode="after")
     def _has_an_owner(self) -> Self:
-        if self.user_id is None and self.agent_id is None:
-            raise MissingFieldError("user_id is required (or agent_id).")
+        require_owner(self.user_id, self.agent_id)
         return self
 
     @property

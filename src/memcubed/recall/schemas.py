@@ -15,6 +15,7 @@ from memcubed.contract.request import (
     Text,
     UserId,
     documented,
+    require_owner,
 )
 from memcubed.errors import EmptyListError, InvalidRequestError, MissingFieldError
 from memcubed.filters import FilterBody
@@ -94,8 +95,7 @@ class SearchRequest(RequestModel):
 
     @model_validator(mode="after")
     def _has_an_owner(self) -> Self:
-        if self.user_id is None and self.agent_id is None:
-            raise MissingFieldError("user_id is required (or agent_id).")
+        require_owner(self.user_id, self.agent_id)
         return self
 
     @property

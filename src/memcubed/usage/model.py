@@ -43,6 +43,11 @@ class UsageKey:
     model: str
     task_id: UUID | None = None
 
+    @property
+    def place(self) -> tuple[UUID, UUID | None]:
+        """The project and the task."""
+        return self.project_id, self.task_id
+
 
 @dataclass(frozen=True, slots=True)
 class KindKey:
@@ -52,6 +57,11 @@ class KindKey:
     day: date
     kind: str
     task_id: UUID | None = None
+
+    @property
+    def place(self) -> tuple[UUID, UUID | None]:
+        """The project and the task."""
+        return self.project_id, self.task_id
 
 
 @dataclass(frozen=True, slots=True)

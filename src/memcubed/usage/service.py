@@ -127,25 +127,26 @@ class UsageService:
         usages, kinds = self._unwritten, self._unwritten_kinds
         self._unwritten, self._unwritten_kinds = {}, {}
         try:
-            for project_id in {key.project_id for key in usages} | {key.project_id for key in kinds}:
-                # In one order everywhere, so that processes that write the same rows wait for each other in turn.
-                own = sorted((key for key in usages if key.project_id == project_id), key=str)
-                made = sorted((key for key in kinds if key.project_id == project_id), key=str)
-                async with self._database.transaction(project_id) as connection:
-                    repository = UsageRepository(connection, project_id)
+            for place in {key.place for key in usages} | {key.place for key in kinds}:
+                # In one order everywhere, so that processes that write the same rows wait for each other in turn; and
+                # of one task at a time, since several may just be deleted in another order.
+                own = sorted((key for key in usages if key.place == place), key=str)
+                made = sorted((key for key in kinds if key.place == place), key=str)
+                async with self._database.transaction(place[0]) as connection:
+                    repository = UsageRepository(connection, place[0])
                     for key in own:
                         await repository.add(key, usages[key])
-                    for place in made:
-                        await repository.add_kind(place, kinds[place])
-                usages = {key: usage for key, usage in usages.items() if key.project_id != project_id}
-                kinds = {key: count for key, count in kinds.items() if key.project_id != project_id}
+                    for kind in made:
+                        await repository.add_kind(kind, kinds[kind])
+                usages = {key: usage for key, usage in usages.items() if key not in own}
+                kinds = {kind: count for kind, count in kinds.items() if kind not in made}
         except UNAVAILABLE_ERRORS as error:
             log.warning("usage_not_written_yet", reason=_told(error))
         finally:
             for key, usage in usages.items():
                 self._keep(key, usage)
-            for place, count in kinds.items():
-                self._keep_kind(place, count)
+            for kind, count in kinds.items():
+                self._keep_kind(kind, count)
 
     async def write_rest(self) -> None:
         """Write what calls left unwritten, if anything."""
