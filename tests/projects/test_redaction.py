@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from memcubed.bootstrap import DatabaseUrls
 from memcubed.doctor.model import Check
 from tests.conftest import StartService
 from tests.http.test_admin import Admin, admin_of
@@ -19,6 +20,7 @@ from tests.knowledge.files import add, add_text, encoded, form, new_base, read
 from tests.store.test_tenancy import tenant_tables
 from tests.support.api import Api, Client, Json, eventually
 from tests.support.databases import execute, query
+from tests.support.rerank_server import RerankServer
 from tests.support.scripted_llm import Answer, ScriptedServer, echo_everything, json_answer, text_answer
 from tests.support.settings import llm_settings, make_settings
 
@@ -359,11 +361,46 @@ async def test_what_waits_is_extracted_redacted_when_its_project_wants_that_mean
         client = await admin.new_client(project["id"])
         task = await client.add("My e-mail address is ada@example.com, and I live in Oslo.")
         await admin.ask("PATCH", f"/projects/{project['id']}", {"redact": True})
-        async with start(make_settings(), urls=api.urls):
-            await client.finished(task["task_id"])
+        with ScriptedServer() as model, RerankServer(lambda _query, _document: 0.9) as ranking:
+            settings = make_settings(
+                embedding_base_url=model.base_url, embedding_model="scripted", rerank_base_url=ranking.url
+            )
+            async with start(settings, urls=api.urls) as working:
+                await client.finished(task["task_id"])
+                client.http = working.http
+                found = await client.values("Where do I live?")
+            assert any("Oslo" in value for value in found)
+            embedded = [request.body for request in model.requests if request.path == "/v1/embeddings"]
+            assert "[EMAIL]" in json.dumps(embedded)
+            assert ranking.requests
+            assert "ada@example.com" not in json.dumps([embedded, ranking.requests])
         values = query(api.urls.owner, "SELECT value FROM memories WHERE extractor <> 'raw' AND status = 'activated'")
         assert "[EMAIL]" in str(values)
         assert "ada@example.com" not in str(values)
+
+
+async def test_no_model_is_shown_what_was_stored_before(start: StartService, database: DatabaseUrls) -> None:
+    async with start(urls=database) as api:
+        admin = await admin_of(api)
+        project = await admin.new_project()
+        client = await admin.new_client(project["id"])
+        await done(client, await client.add("My e-mail address is ada@example.com, and I live in Oslo."))
+        await admin.ask("PATCH", f"/projects/{project['id']}", {"redact": True})
+    with ScriptedServer() as model, RerankServer(lambda _query, _document: 0.9) as ranking:
+        settings = make_settings(
+            embedding_base_url=model.base_url, embedding_model="scripted", rerank_base_url=ranking.url
+        )
+        async with start(settings, urls=database) as api:  # which embeds all anew, as the model is another one
+            client.http = api.http
+
+            async def is_embedded() -> bool:
+                return "My e-mail address is [EMAIL]" in str(model.requests)
+
+            await eventually(is_embedded)
+            assert "My e-mail address is ada@example.com" in str(await client.values("Where do I live?"))
+        embedded = [request.body for request in model.requests if request.path == "/v1/embeddings"]
+        assert "My e-mail address is [EMAIL]" in json.dumps(ranking.requests)
+        assert "ada@example.com" not in json.dumps([embedded, ranking.requests])
 
 
 @pytest.mark.parametrize(("own", "redacted"), [(None, True), (True, True), (False, False)])
@@ -406,6 +443,25 @@ async def test_ids_by_which_requests_address_stay(start: StartService) -> None:
         assert len(await client.messages("13812345678", user="ada@example.com")) == 1
         found = await client.search("tea", user="ada@example.com", filter={"biz_id": "13812345678"})
         assert found["memory_detail_list"]
+
+
+async def test_long_numbers_are_redacted_as_texts_are_and_others_stay(start: StartService) -> None:
+    async with start(make_settings(redact=True)) as api:
+        client = await api.client()
+        info = {"phone": 13812345678, "visits": 3, "amount": 1765525947718}
+        await client.add("I like tea.", info=info)
+        (stored,) = query(api.urls.owner, "SELECT options -> 'info' FROM tasks")
+        assert stored == ({**info, "phone": "[PHONE]"},)
+
+
+async def test_more_text_than_can_be_redacted_at_once_is_refused(start: StartService) -> None:
+    async with start(make_settings(redact=True), worker=False) as api:
+        client = await api.client()
+        said = [{"role": "user", "content": "tea " * 150_000}] * 2
+        answer = await client.send("/add/message", {"user_id": "u", "messages": said})
+        assert (answer.status, answer.code) == (413, 40301)
+        assert "1000000 characters" in answer.message
+        assert await client.messages() == []
 
 
 async def test_distilled_skills_see_no_more_than_other_models(start: StartService) -> None:

@@ -20,6 +20,7 @@ from memcubed.http.app import BASE_PATH, Edge, create_app
 from memcubed.http.links import PublicBase
 from memcubed.knowledge.routes import knowledge_routes
 from memcubed.knowledge.uploads import UploadLimits
+from memcubed.language.redaction import redact_if_asked
 from memcubed.memories.deleting import DeletionService
 from memcubed.memories.library import MemoryLibrary
 from memcubed.memories.routes import memory_routes
@@ -38,6 +39,7 @@ from memcubed.providers.configured import (
     create_reranker,
     create_rewriting_model,
 )
+from memcubed.providers.redacting import RedactingReranker
 from memcubed.providers.rerank import Reranker
 from memcubed.recall.cube_search import CubeSearch
 from memcubed.recall.repository import RecallRepository
@@ -193,4 +195,4 @@ def create_http(service: Service, *, with_worker: bool) -> FastAPI:
 
 def _watched(reranker: Reranker | None, calls: ProviderCalls, settings: Settings) -> Reranker | None:
     name = settings.rerank_model or DEFAULT_RERANKER
-    return None if reranker is None else WatchedReranker(reranker, calls, name=name)
+    return None if reranker is None else RedactingReranker(WatchedReranker(reranker, calls, name=name), redact_if_asked)

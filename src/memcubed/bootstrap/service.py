@@ -66,7 +66,7 @@ from memcubed.providers.configured import (
 from memcubed.providers.embeddings import Embedder
 from memcubed.providers.llm.metering import MeteredModel, MeteredVision
 from memcubed.providers.llm.protocol import LanguageModel
-from memcubed.providers.llm.redacting import RedactingModel
+from memcubed.providers.redacting import RedactingEmbedder, RedactingModel
 from memcubed.recall.calibrations import CalibrationService
 from memcubed.recall.model import Calibration
 from memcubed.recall.recalled import RecalledMemories
@@ -109,17 +109,15 @@ class Service:
         self.slots = DatabaseSlots(urls.service, settings.llm_total_concurrency, self.registry)
         self._provider_metrics = ProviderMetrics(self.registry)
         self._calls = {name: self.watched_calls(name) for name in ("llm", "embeddings", "vision")}
-        self.embedder = (
-            create_embedder(settings, self.usage.add_embeddings, self._calls["embeddings"])
-            if embedder is None
-            else embedder
-        )
+        self.embedder = self._created_embedder() if embedder is None else embedder
         self.model = self.metered(create_model(settings), self._calls["llm"])
         self.extractor = create_extractor(settings, self.model)
         self.fetcher = create_fetcher(settings, self.tracing)
         self.documents = create_parser(settings, self.tracing)
         self.projects = ProjectService(
-            self.database, Bucket(settings.request_burst, per_second=settings.requests_per_second)
+            self.database,
+            Bucket(settings.request_burst, per_second=settings.requests_per_second),
+            redact=settings.redact,
         )
         self.admin_keys = AdminKeyService(self.database)
         self.refusals = Refusals(self.registry)
@@ -212,6 +210,11 @@ class Service:
         at_once = self.settings.llm_concurrency
         metered = MeteredModel(WatchedModel(model, calls), self.usage, self.slots, max_concurrency=at_once)
         return RedactingModel(metered, redact_if_asked)
+
+    def _created_embedder(self) -> Embedder:
+        embedder = create_embedder(self.settings, self.usage.add_embeddings, self._calls["embeddings"])
+        # What the local model reads goes nowhere.
+        return embedder if self.settings.embedding_base_url is None else RedactingEmbedder(embedder, redact_if_asked)
 
     def _metered_vision(self) -> MeteredVision | None:
         vision = create_vision_model(self.settings)
@@ -341,7 +344,7 @@ class Service:
     async def work(self) -> None:
         """Run jobs until cancelled; running ones are finished, or given back to the queue, before it returns."""
         watch = JobWatch(self.registry, self.tracing)
-        projects = ProjectJobs(self.projects, redact=self.settings.redact)
+        projects = ProjectJobs(self.projects)
         rescue = asyncio.create_task(rescue_stalled_jobs(self.queue), name="rescue of stalled jobs")
         try:
             await run_jobs(

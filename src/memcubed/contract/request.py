@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
@@ -12,12 +13,17 @@ from memcubed.errors import (
     InvalidRelativityError,
     InvalidRequestError,
     MissingFieldError,
+    RequestTooLargeError,
     UserIdTooLongError,
 )
 from memcubed.language.redaction import redact, redact_file_name, redacting
 
 MAX_ID_CHARACTERS: Final = 100
+MAX_REDACTED_CHARACTERS: Final = 1_000_000
+"""Of a body: more than the default limits of tokens let through, and not so much that other requests wait for long."""
+
 _MAX_DEPTH: Final = 50
+_LEAST_LONG_NUMBER: Final = 10**10  # what is shorter is no number of a phone or a card
 
 # What names something rather than says it, and files, whose text is redacted when they have been read.
 _NOT_REDACTED: Final = re.compile(
@@ -43,30 +49,52 @@ class RequestModel(BaseModel):
         return clean(body) if isinstance(body, dict) else body
 
 
-def clean(value: object, path: str = "", depth: int = 0) -> object:
+@dataclass(slots=True)
+class _Room:
+    """How many characters of a body may still be redacted."""
+
+    characters: int = MAX_REDACTED_CHARACTERS
+
+
+def clean(value: object, path: str = "", depth: int = 0, room: _Room | None = None) -> object:
     """The value without nulls in its objects; refuses text and numbers that can't be stored."""
+    room = room or _Room()
     if depth > _MAX_DEPTH:
         raise InvalidRequestError(f"{path} is nested more than {_MAX_DEPTH} levels deep.")
     match value:
         case str():
             _check_text(value, path)
-            if redacting.get() and not _NOT_REDACTED.match(path):
-                return redact_file_name(value) if _FILE_NAME.search(path) else redact(value)
+            return _redacted(value, path, room) if redacting.get() else value
         case float() if not math.isfinite(value):
             raise InvalidRequestError(f"{path} must be a finite number.")
+        case int() if value >= _LEAST_LONG_NUMBER and redacting.get():
+            text = str(value)
+            redacted = _redacted(text, path, room)
+            return value if redacted == text else redacted
         case dict():
             for key in value:
                 _check_text(str(key), f"a field name in {path or 'the body'}")
             return {
-                key: clean(item, f"{path}.{key}" if path else str(key), depth + 1)
+                key: clean(item, f"{path}.{key}" if path else str(key), depth + 1, room)
                 for key, item in value.items()
                 if item is not None
             }
         case list():
-            return [clean(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
+            return [clean(item, f"{path}[{index}]", depth + 1, room) for index, item in enumerate(value)]
         case _:
             pass
     return value
+
+
+def _redacted(text: str, path: str, room: _Room) -> str:
+    if _NOT_REDACTED.match(path):
+        return text
+    room.characters -= len(text)
+    if room.characters < 0:
+        raise RequestTooLargeError(
+            f"The body has more than {MAX_REDACTED_CHARACTERS} characters of text, the most where texts are redacted."
+        )
+    return redact_file_name(text) if _FILE_NAME.search(path) else redact(text)
 
 
 def _check_text(text: str, path: str) -> None:

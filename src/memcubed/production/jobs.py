@@ -165,8 +165,9 @@ def register_embedding_jobs(
         try:
             await embedding.load()
             for project in await projects.list_projects():
-                with working(Work(project.id, EMBEDDING)):
-                    done = await embedding.embed_project(project.id)
+                async with projects.working_for(project.id):
+                    with working(Work(project.id, EMBEDDING)):
+                        done = await embedding.embed_project(project.id)
                 if done:
                     log.info("memories_embedded", project_id=str(project.id), count=done)
         except ProviderError as error:

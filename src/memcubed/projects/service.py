@@ -10,6 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from memcubed.errors import InvalidKeyError, MissingKeyError, NotFoundError
+from memcubed.language.redaction import redaction
 from memcubed.projects.keys import generate_key
 from memcubed.projects.limits import Allowance, Bucket
 from memcubed.projects.model import ApiKey, Project
@@ -51,10 +52,14 @@ def read_key(authorization: str | None) -> str:
 
 
 class ProjectService:
-    """Authenticates requests, and keeps projects and keys for the operator."""
+    """Authenticates requests, and keeps projects and keys for the operator.
 
-    def __init__(self, database: Database, requests: Bucket = UNLIMITED) -> None:
+    `redact` is the installation's choice, which holds where a project has none.
+    """
+
+    def __init__(self, database: Database, requests: Bucket = UNLIMITED, *, redact: bool = False) -> None:
         self._database = database
+        self._redact = redact
         self._requests = requests
 
     async def authenticate(self, key_hash: str) -> Caller:
@@ -89,12 +94,13 @@ class ProjectService:
         return ZoneInfo("UTC") if project is None else project.timezone
 
     @asynccontextmanager
-    async def working_for(self, project_id: UUID) -> AsyncIterator[Project | None]:
-        """The project, as it is at the block's beginning, for what the block does; None when it is gone."""
+    async def working_for(self, project_id: UUID) -> AsyncIterator[None]:
+        """Do what the block does for a project as it is at its beginning: redacted, if the project wants that."""
         project = await self._find_by_id(project_id)
         token = _worked_for.set(project)
         try:
-            yield project
+            with redaction(is_on=project is not None and project.redacts(default=self._redact)):
+                yield
         finally:
             _worked_for.reset(token)
 
