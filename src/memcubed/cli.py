@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, TypeVar
 
+import structlog
 import typer
 
 from memcubed import bootstrap, embedded
@@ -24,7 +25,7 @@ from memcubed.projects.model import ApiKey
 from memcubed.projects.scopes import PROJECT_SCOPES, Scope
 from memcubed.projects.service import ProjectService
 from memcubed.recall.large import LargeCubes
-from memcubed.settings import Settings, load_settings
+from memcubed.settings import Settings, load_settings, unknown_names
 from memcubed.store.migrate import migrate as migrate_database
 from memcubed.store.session import UNAVAILABLE_ERRORS, Database
 from memcubed.welcome import welcome
@@ -48,6 +49,8 @@ app.add_typer(knowledge_bases, name="knowledgebase")
 
 T = TypeVar("T")
 
+log = structlog.get_logger(__name__)
+
 ProjectOption = Annotated[str, typer.Option(help="The project's name.")]
 BaseArgument = Annotated[str, typer.Argument(help="The knowledge base's id.")]
 ReaderOption = Annotated[str, typer.Option("--to", help="The project that reads it.")]
@@ -57,13 +60,14 @@ OwnerOption = Annotated[str, typer.Option(help="The project that it belongs to."
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on [MEMCUBED_HOST].")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0: a free one [MEMCUBED_PORT].")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one [MEMCUBED_PORT].")
+    ] = None,
     *,
     worker: Annotated[bool, typer.Option(help="Run the worker in this process.")] = True,
 ) -> None:
     """Serve the API. Without MEMCUBED_DATABASE_URL on a bundled PostgreSQL."""
-    settings = load_settings()
-    configure_logs(settings.log_format, settings.log_level)
+    settings = _settings_to_run_by()
     with open_socket(settings.host if host is None else host, settings.port if port is None else port) as listener:
         urls = bootstrap.prepare_database(settings)
         try:
@@ -79,8 +83,7 @@ def serve(
 @app.command()
 def worker() -> None:
     """Run jobs beside one or more `memcubed serve --no-worker`."""
-    settings = load_settings()
-    configure_logs(settings.log_format, settings.log_level)
+    settings = _settings_to_run_by()
     urls = bootstrap.prepare_database(settings)
     try:
         asyncio.run(bootstrap.Service(settings, urls).run_worker())
@@ -264,6 +267,14 @@ def list_knowledge_bases() -> None:
     for base in _with_database(load_settings(), listed):
         linked = f"linked to {', '.join(base.linked_to)}" if base.linked_to else ""
         typer.echo(printable("  ".join((str(base.id), f"of {base.owner}", base.name, linked)).rstrip()))
+
+
+def _settings_to_run_by() -> Settings:
+    settings = load_settings()
+    configure_logs(settings.log_format, settings.log_level)
+    for name in unknown_names():
+        log.warning("unknown_setting", name=name, reason="docs/operations.md has the settings that there are")
+    return settings
 
 
 def _expiry(moment: datetime | None, days: int | None) -> datetime | None:

@@ -4,16 +4,25 @@ Each setting is an environment variable with the prefix `MEMCUBED_`; an `.env` f
 read as well. `docs/operations.md` has them all, and a test holds the two together.
 """
 
+import os
+import re
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memcubed.errors import ConfigurationError
+
+_OF_COMPOSE: Final = frozenset({"MEMCUBED_PUBLISH", "MEMCUBED_SERVICE_PASSWORD"})
+_KEY: Final = re.compile(r"[!-~]+")
+_KEY_OR_ADDRESS: Final = (
+    "MEMCUBED_{0}_MODEL needs MEMCUBED_{0}_API_KEY beside it for OpenAI, or MEMCUBED_{0}_BASE_URL of another endpoint"
+)
 
 
 def _alias(name: str, *others: str) -> AliasChoices:
@@ -212,12 +221,31 @@ class Settings(BaseSettings):
             raise ValueError(f"{name!r} is no IANA time zone") from error
         return name
 
-    @field_validator("database_url", "migration_database_url")
+    @field_validator(
+        "llm_base_url", "vision_base_url", "embedding_base_url", "rerank_base_url", "otlp_endpoint", "public_url"
+    )
     @classmethod
-    def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not urlsplit(url.get_secret_value()).scheme.startswith("postgres"):
-            raise ValueError("it must be a URL that begins with postgresql://")
+    def _leads_to_http(cls, url: str | None) -> str | None:
+        if url is not None and not _is_http(url):
+            raise ValueError("it must be a URL such as https://api.example.com/v1")
         return url
+
+    @field_validator("llm_api_key", "vision_api_key", "embedding_api_key", "rerank_api_key")
+    @classmethod
+    def _fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not _KEY.fullmatch(key.get_secret_value()):
+            raise ValueError("a key is made of ASCII characters without spaces; copy it again")
+        return key
+
+    @model_validator(mode="after")
+    def _openai_gets_a_key(self) -> Self:
+        has_key = self.llm_api_key is not None
+        if self.llm_model is not None and self.llm_base_url is None and not has_key:
+            raise ValueError(_KEY_OR_ADDRESS.format("LLM"))
+        has_endpoint = self.vision_base_url is not None or self.llm_base_url is not None
+        if self.vision_model is not None and not has_endpoint and not has_key and self.vision_api_key is None:
+            raise ValueError(_KEY_OR_ADDRESS.format("VISION"))
+        return self
 
     @model_validator(mode="after")
     def _embedding_endpoint_is_whole(self) -> Self:
@@ -241,11 +269,31 @@ def load_settings() -> Settings:
     """The settings of this environment. Raises ConfigurationError, naming the variable that is wrong."""
     try:
         return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise ConfigurationError(f"The file .env in the working directory can't be read: {reason}.") from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
         where = f"MEMCUBED_{name.removeprefix('MEMCUBED_')}: " if name else ""
         raise ConfigurationError(f"{where}{first['msg'].removeprefix('Value error, ')}.") from error
+
+
+def unknown_names() -> list[str]:
+    """Names in the environment and the `.env` file that begin as settings do, and are none: most likely misspelt."""
+    fields = Settings.model_fields
+    known = {f"MEMCUBED_{name}".upper() for name in fields} | _OF_COMPOSE
+    given = {name.upper() for name in (*os.environ, *dotenv_values(str(Settings.model_config["env_file"])))}
+    return sorted(name for name in given - known if name.startswith("MEMCUBED_"))
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises ValueError when it is no number
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def _is_postgresql(url: str) -> bool:

@@ -108,6 +108,14 @@ def test_a_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> None:
         ("default_timezone", "Mars/Olympus"),
         ("task_attempts", "0"),
         ("embedding_base_url", "http://x/v1"),
+        ("llm_base_url", "localhost:11434"),
+        ("otlp_endpoint", "collector"),
+        ("rerank_base_url", "http://host:port/v1"),
+        ("llm_api_key", "sk-1 # mine"),
+        ("rerank_api_key", "schlüssel"),
+        ("llm_model", "gpt"),  # OpenAI's, without a key
+        ("vision_model", "gpt"),
+        ("query_rewrite", "true"),
     ],
 )
 def test_a_bad_setting_is_one_plain_line_that_names_it(tmp_path: Path, name: str, value: str) -> None:

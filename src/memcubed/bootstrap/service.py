@@ -3,8 +3,9 @@
 import asyncio
 import math
 import signal
+import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import version
 from typing import Final
 
@@ -259,10 +260,7 @@ class Service:
 
         Raises ServiceUnavailableError when the database does not answer for half a minute.
         """
-        try:
-            await self.queue.open_async()
-        except (ConnectorException, *UNAVAILABLE_ERRORS) as error:
-            raise ServiceUnavailableError(f"The database does not answer: {error.__cause__ or error}") from error
+        await self._open_queue()
         self._writing = asyncio.create_task(self.usage.keep_writing(), name="writing of usage")
         if not await self._prepare_embeddings():
             self._preparing = asyncio.create_task(self._keep_preparing(), name="preparing of embeddings")
@@ -271,6 +269,12 @@ class Service:
         if self.settings.llm_base_url is not None and self.settings.llm_model is None:
             log.warning("llm_not_used", reason="MEMCUBED_LLM_BASE_URL is set, but MEMCUBED_LLM_MODEL is not")
         log.info("memcubed_started", extractor=self.extractor.name, embeddings=embeddings_name(self.embedder))
+
+    async def _open_queue(self) -> None:
+        try:
+            await self.queue.open_async()
+        except (ConnectorException, *UNAVAILABLE_ERRORS) as error:
+            raise ServiceUnavailableError(f"The database does not answer: {error.__cause__ or error}") from error
 
     async def _prepare_embeddings(self) -> bool:
         try:
@@ -309,7 +313,7 @@ class Service:
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
         """With the queue open and nothing else started, for commands; closed at the end of the block."""
-        await self.queue.open_async()
+        await self._open_queue()
         try:
             yield
         finally:
@@ -321,25 +325,30 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
-        await self.start()
-        worker = asyncio.create_task(self.work(), name="worker")
-        async with self._measured():
-            await stopped.wait()
-            await drained(worker)
+        with self._metrics_socket() as listener:
+            await self.start()
+            worker = asyncio.create_task(self.work(), name="worker")
+            async with self._measured(listener):
+                await stopped.wait()
+                await drained(worker)
         await self.stop()
 
-    @asynccontextmanager
-    async def _measured(self) -> AsyncIterator[None]:
-        """With health and metrics served, where a worker without an API is to have them."""
+    def _metrics_socket(self) -> AbstractContextManager[socket.socket | None]:
         port = self.settings.metrics_port
         if port is None:
+            return nullcontext()
+        return open_socket(self.settings.host, port, chosen_by="MEMCUBED_HOST or MEMCUBED_METRICS_PORT")
+
+    @asynccontextmanager
+    async def _measured(self, listener: socket.socket | None) -> AsyncIterator[None]:
+        """With health and metrics served, where a worker without an API is to have them."""
+        if listener is None:
             yield
             return
         app = create_health_app(self.health_routes(has_worker=True))
-        with open_socket(self.settings.host, port) as listener:
-            log.info("metrics_served", port=listener.getsockname()[1])
-            async with served(app, listener):
-                yield
+        log.info("metrics_served", port=listener.getsockname()[1])
+        async with served(app, listener):
+            yield
 
     async def work(self) -> None:
         """Run jobs until cancelled; running ones are finished, or given back to the queue, before it returns."""

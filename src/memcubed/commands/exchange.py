@@ -3,7 +3,7 @@
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Final
+from typing import IO, Annotated, Final, Literal
 
 import typer
 
@@ -40,8 +40,7 @@ def export(
             cube = Cube(found.id, CubeKind.AGENT if user is None else CubeKind.USER, user or agent or "")
         lines = Exporter(service.database, utc_now).export(found, cube, vectors=vectors)
         written = 0
-        out = nullcontext(sys.stdout) if file == STANDARD else file.open("w", encoding="utf-8", newline="\n")
-        with out as stream:
+        with nullcontext(sys.stdout) if file == STANDARD else _open(file, "w") as stream:
             async for line in lines:
                 stream.write(line)
                 written += 1
@@ -61,9 +60,11 @@ def load(
 
     async def imported(service: Service) -> Imported:
         into = await service.projects.ensure_project(project, timezone=timezone)
-        source = nullcontext(sys.stdin) if file == STANDARD else file.open(encoding="utf-8")
-        with source as stream:
-            done = await Importer(service.database).load(into, stream)
+        with nullcontext(sys.stdin) if file == STANDARD else _open(file, "r") as stream:
+            try:
+                done = await Importer(service.database).load(into, stream)
+            except UnicodeDecodeError as error:
+                raise ConfigurationError(f"{file} is not what `memcubed export` wrote: not text in UTF-8.") from error
         # What was still to be done where it comes from is done here; missing vectors are made.
         await service.doctor.examine(project, repair=True)
         return done
@@ -71,3 +72,10 @@ def load(
     rows = with_service(imported).rows
     for table, count in rows.items():
         typer.echo(f"{count} {table.replace('_', ' ')}")
+
+
+def _open(file: Path, mode: Literal["r", "w"]) -> IO[str]:
+    try:
+        return file.open(mode, encoding="utf-8", newline="\n" if mode == "w" else None)
+    except OSError as error:
+        raise ConfigurationError(f"Can't open {file}: {error.strerror}.") from error

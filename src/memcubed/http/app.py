@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from memcubed.contract import links
 from memcubed.http.browsers import SecurityHeaders, allow_origins
-from memcubed.http.failures import Unexpected, install_failures
+from memcubed.http.failures import PlainStart, Unexpected, install_failures
 from memcubed.http.limits import BodyLimit, NoEncodings, RateLimitHeaders
 from memcubed.http.openapi import install_openapi
 from memcubed.http.paths import PlainPaths
@@ -74,6 +74,7 @@ def create_app(
     app.add_middleware(SecurityHeaders)
     app.add_middleware(PlainPaths)
     app.add_middleware(RequestLog, registry=registry, tracing=tracing)
+    app.add_middleware(PlainStart)
     return app
 
 

@@ -1,6 +1,7 @@
 """Every failure, whoever raised it, in the contract's envelope."""
 
 import re
+import sys
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -139,6 +140,24 @@ class Unexpected:
                 raise
             log.exception("request_failed", code=MemcubedError.code)
             await failure(MemcubedError("Internal error; the server's log has the details."))(scope, receive, send)
+
+
+class PlainStart:
+    """ASGI middleware: what keeps the service from starting is told without a trace where it is an error of ours."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on all but the words of a failed start."""
+
+        async def plain(message: Message) -> None:
+            error = sys.exc_info()[1]  # Starlette sends a failure while it handles it
+            if message["type"] == "lifespan.startup.failed" and isinstance(error, MemcubedError):
+                message["message"] = f"The service can't start: {error.message}"
+            await send(message)
+
+        await self._app(scope, receive, plain if scope["type"] == "lifespan" else send)
 
 
 def invalid_request(error: Mapping[str, Any]) -> InvalidRequestError:

@@ -18,8 +18,11 @@ _DRAIN_SECONDS: Final = 30
 _POLL_SECONDS: Final = 0.02
 
 
-def open_socket(host: str, port: int) -> socket.socket:
-    """Take the address, so that a port in use is told before a database is started."""
+def open_socket(host: str, port: int, *, chosen_by: str = "--host or --port") -> socket.socket:
+    """Take the address, so that a port in use is told before a database is started.
+
+    Raises ConfigurationError that says how to choose another one.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         # asyncio turns Nagle's algorithm off only where the protocol is named, and with it answers take 40 ms longer
@@ -32,7 +35,7 @@ def open_socket(host: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         raise ConfigurationError(
-            f"Can't listen on {host} port {port}: {error.strerror or error}. Choose another with --host or --port."
+            f"Can't listen on {host} port {port}: {error.strerror or error}. Choose another with {chosen_by}."
         ) from error
     return listener
 

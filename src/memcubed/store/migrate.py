@@ -21,6 +21,10 @@ from memcubed.settings import libpq_url, sqlalchemy_url
 LOCK_TIMEOUT: Final = "5s"
 """So long a migration waits for a table; it would queue up, behind it, whatever the service wants of that table."""
 
+SERVICE_URL: Final = "MEMCUBED_DATABASE_URL"
+OWNER_URL: Final = "MEMCUBED_MIGRATION_DATABASE_URL"
+
+_WITHOUT_EXTENSION: Final = (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile)
 _MIGRATION_LOCK: Final = 0x6D656D33  # "mem3", so that two `migrate` commands take turns
 _OLDEST_SERVER: Final = 160000
 _OLDEST_PGVECTOR: Final = (0, 8, 0)
@@ -43,7 +47,8 @@ def migrate(owner_url: str, service_url: str) -> tuple[str | None, str]:
                 f"waited for it (lock timeout: {LOCK_TIMEOUT}) would hold up the service. What is done is done; run "
                 "`memcubed migrate` again for the rest."
             ) from error
-        raise ConfigurationError(f"The schema can't be migrated: {_first_line(cause)}") from error
+        variable = SERVICE_URL if owner_url == service_url else OWNER_URL
+        raise ConfigurationError(f"The schema can't be migrated: {_told(cause, variable)}") from error
     return before, head_revision()
 
 
@@ -65,8 +70,16 @@ def _upgrade(owner_url: str) -> str | None:
     return before
 
 
-def _first_line(error: BaseException | None) -> str:
-    return str(error).strip().partition("\n")[0]
+def _told(error: BaseException | None, variable: str) -> str:
+    """What PostgreSQL says, and what to do about it; `variable` has the URL that was used."""
+    said = f"{str(error).strip().partition(chr(10))[0].rstrip('.')}."
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return f"{said} {OWNER_URL} has to name the owner of the database, who may also create the extension vector."
+    if isinstance(error, _WITHOUT_EXTENSION) and "extension" in said:
+        return f"{said} Install pgvector 0.8 or newer on the server of the database."
+    if isinstance(error, psycopg.OperationalError | psycopg.ProgrammingError) and error.sqlstate is None:
+        return f"{said} Check that PostgreSQL runs there, and host, port, name, password and database in {variable}."
+    return said
 
 
 def head_revision() -> str:
@@ -85,7 +98,7 @@ def check(service_url: str) -> None:
             _check_role(connection)
             _check_schema(connection)
     except psycopg.Error as error:
-        raise ConfigurationError(f"The database can't be used: {_first_line(error)}") from error
+        raise ConfigurationError(f"The database can't be used: {_told(error, SERVICE_URL)}") from error
 
 
 def _check_server(connection: psycopg.Connection) -> None:
