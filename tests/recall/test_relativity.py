@@ -45,6 +45,10 @@ async def test_a_calibration_is_fitted_to_any_embedding_model() -> None:
     assert -1 < fitted.middle < 1
 
 
+async def test_a_model_that_gives_noise_is_not_blown_up_until_it_hides_a_word_that_one_memory_has() -> None:
+    assert (await fit(HashEmbedder())).noise <= 0.11
+
+
 async def test_fitting_says_when_the_model_does_not_answer() -> None:
     embedder = HashEmbedder()
     embedder.fail()

@@ -19,6 +19,10 @@ REFERENCE_MATCH: Final = 0.228
 """Median cosine of matching pairs less the mean of unrelated ones, for the local model with both encoders."""
 
 _MOST_GAIN: Final = 10.0
+_MOST_NOISE: Final = 0.1
+"""The local models have 0.06 and 0.07. A word that only one memory has is worth 0.3, and the nearest of a hundred
+unrelated memories is three times the noise away from their middle: more of it would hide that one."""
+
 _STEPS: Final = 100
 _RIDGE: Final = 1e-4
 
@@ -39,6 +43,7 @@ async def fit(embedder: Embedder) -> Calibration:
     shift = float(np.mean(others))
     # A model that hardly tells matches from strangers is not to blow up what noise it gives.
     gain = REFERENCE_MATCH / max(median(matches) - shift, REFERENCE_MATCH / _MOST_GAIN)
+    gain = min(gain, _MOST_NOISE / max(float(np.std(others)), _MOST_NOISE / _MOST_GAIN))
     match, other = gain * (np.array(matches) - shift), gain * (np.array(others) - shift)
     return Calibration(middle=_boundary(match, other), noise=float(other.std()), gain=gain, shift=shift)
 
