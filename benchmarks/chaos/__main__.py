@@ -64,6 +64,10 @@ def print_report(ledger: Ledger, *, seconds: float) -> None:
     print(f"  {'sent again by their clients':48}{sum(add.sent > 1 for add in ledger.adds):8}")
     print(f"  {'accepted, so to be there once':48}{accepted:8}")
     print(f"  {'never answered with 200, so there once or never':48}{len(ledger.adds) - accepted:8}")
+    for title, sent in (("files", ledger.uploads), ("memories changed or deleted", ledger.changes)):
+        print(f"  {title:48}{len(sent):8}")
+        print(f"  {'of them accepted':48}{sum(one.is_answered for one in sent):8}")
+    print(f"  {'messages with a file':48}{sum(add.attached is not None for add in ledger.adds):8}")
     for what, count in sorted(ledger.notes.items()):
         print(f"  {what:48}{count:8}")
     print(f"\n{len(ledger.violations)} violations after {seconds:.0f} s.")

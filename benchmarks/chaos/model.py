@@ -71,7 +71,8 @@ def plan(seed: int, seconds: float, kills: int) -> list[Event]:
 class Add:
     """An add/message or add/feedback that was sent; `mark` is a word that is in no other one.
 
-    `owners` are the cubes (kind, owner) that it is to be in: all of them or none. `task_ids` are those of its answers.
+    `owners` are the cubes (kind, owner) that it is to be in: all of them or none. `task_ids` are those of its answers,
+    `attached` is the mark of the file that it has.
     """
 
     route: str
@@ -79,6 +80,7 @@ class Add:
     body: Json
     owners: tuple[tuple[str, str], ...]
     key: str | None = None
+    attached: str | None = None
     sent: int = 0
     task_ids: list[str] = field(default_factory=list)
 
@@ -88,9 +90,43 @@ class Add:
         return bool(self.task_ids)
 
     @property
+    def is_changeable(self) -> bool:
+        """Whether it makes one memory of one owner, which its client may change later."""
+        return self.is_answered and self.route == "add/message" and len(self.owners) == 1 and self.attached is None
+
+    @property
     def conversation_id(self) -> str:
         """Its conversation."""
         return str(self.body["conversation_id"])
+
+
+@dataclass(slots=True)
+class Upload:
+    """A file that was sent to a knowledge base, once. `file_ids` are those of the answer, if there was one."""
+
+    mark: str
+    base: str
+    content: str
+    file_ids: list[str] = field(default_factory=list)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether it was accepted."""
+        return bool(self.file_ids)
+
+    @property
+    def body(self) -> Json:
+        """What is sent: the file's name has its mark."""
+        return {"knowledgebase_id": self.base, "file": [{"name": f"{self.mark}.md", "content": self.content}]}
+
+
+@dataclass(slots=True)
+class Change:
+    """What a client did to the memory of an add: gave it a text with another mark, or deleted it (`new_mark` None)."""
+
+    add: Add
+    new_mark: str | None
+    is_answered: bool = False
 
 
 @dataclass(slots=True)
@@ -98,6 +134,8 @@ class Ledger:
     """Everything that happened."""
 
     adds: list[Add] = field(default_factory=list)
+    uploads: list[Upload] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
     """How often what was done to the service."""
     answers: Counter[str] = field(default_factory=Counter)

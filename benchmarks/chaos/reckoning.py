@@ -4,21 +4,24 @@ import asyncio
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, LiteralString, TypeVar
 
 import httpx
 import psycopg
 
+from benchmarks.chaos.expectations import Owned, misplaced, undone, unread
 from benchmarks.chaos.model import Add, Json, Ledger
 from benchmarks.chaos.processes import Fleet
 from tests.support.process import COMMAND
 
 _POLL_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 60.0
-_AT_ONCE: Final = 4
+_AT_ONCE: Final = 8
 _SHOWN: Final = 20
 _MOST_MESSAGES: Final = 50
+_MOST_FOUND: Final = 25
 
 _MARK: Final = re.compile("zq[a-z]{12}")
 _QUEUE: Final = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
@@ -43,35 +46,17 @@ _MEMORIES: Final = (
     "GROUP BY 1, 2, 3, m.kind) counted GROUP BY 1, 2, 3"
 )
 
+_FILES: Final = (
+    "SELECT f.name, f.status, (SELECT count(*) FROM memories m WHERE m.cube_id = f.cube_id "
+    "AND m.value LIKE '%' || split_part(f.name, '.', 1) || '%') FROM knowledge_files f"
+)
+_EVIDENCE: Final = (
+    "SELECT m.id::text, m.sequence, c.kind, c.owner, m.kind, m.layer, m.status, m.conversation_id, m.value, "
+    "(SELECT array_agg(v.space) FROM memory_vectors v WHERE v.cube_id = m.cube_id AND v.memory_id = m.id) "
+    "FROM memories m JOIN cubes c ON c.id = m.cube_id WHERE m.value LIKE %s ORDER BY m.sequence"
+)
+
 T = TypeVar("T")
-Owned = dict[str, Counter[tuple[str, str]]]
-"""By mark: how often it is in which cube."""
-
-
-def misplaced(adds: Iterable[Add], found: Owned, what: str) -> dict[str, list[str]]:
-    """What is not where it has to be, under the titles of what is wrong.
-
-    All owners of an accepted add have its message and its memory once; of one that was never accepted all have them
-    once, or none has. Feedback may leave no memory behind.
-    """
-    lost, partial, doubled, astray = [], [], [], []
-    for add in adds:
-        owners = found.get(add.mark, Counter())
-        missing = [owner for owner in add.owners if owner not in owners]
-        line = f"{add.mark} ({add.route}, key {add.key}, sent {add.sent} times, tasks {add.task_ids})"
-        if missing and not (what == "memory" and add.route == "add/feedback"):
-            if add.is_answered:
-                lost.append(f"{line} in {missing}")
-            elif owners:
-                partial.append(f"{line} in {missing}")
-        doubled += [f"{line} {count} times in {owner}" for owner, count in owners.items() if count > 1]
-        astray += [f"{line} in {owner}" for owner in owners if owner not in add.owners]
-    return {
-        f"Accepted adds whose {what} is lost:": lost,
-        f"Adds of which some owners have the {what} and others not:": partial,
-        f"Adds whose {what} is there more than once:": doubled,
-        f"Adds whose {what} came to an owner that they do not name:": astray,
-    }
 
 
 class Reckoning:
@@ -123,12 +108,17 @@ class Reckoning:
         )
         await self._check_tasks(accepted)
         messages, memories = await self._owned(_MESSAGES), await self._owned(_MEMORIES)
-        for what, found in (("message", messages), ("memory", memories)):
-            for title, lines in misplaced(self._ledger.adds, found, what).items():
-                self._violate(title, lines)
+        changed = {change.add.mark for change in self._ledger.changes}
+        unchanged = [add for add in self._ledger.adds if add.mark not in changed]
+        attached = [replace(add, mark=add.attached) for add in unchanged if add.attached is not None]
+        self._violate_all(misplaced(self._ledger.adds, messages, "message"))
+        self._violate_all(misplaced(unchanged, memories, "memory"))
+        self._violate_all(misplaced(attached, memories, "attached file"))
+        self._violate_all(undone(self._ledger.changes, memories))
+        self._violate_all(unread(self._ledger.uploads, await self._files()))
         self._violate("Messages of adds that nobody sent:", set(messages) - {add.mark for add in self._ledger.adds})
         await self._check_messages_told(accepted, messages)
-        await self._check_recall(accepted)
+        await self._check_recall(memories)
         code, said = await self.command("doctor")
         if code != 0:
             self._violate("`memcubed doctor` is not clean:", [said])
@@ -162,20 +152,46 @@ class Reckoning:
         found = await _each(tell, wanted)
         self._violate("Messages that get/message does not tell once:", [line for lines in found for line in lines])
 
-    async def _check_recall(self, accepted: Iterable[Add]) -> None:
-        """Every fact is found by a search of its owner, once."""
-
-        async def search(add: Add) -> str | None:
+    async def _check_recall(self, memories: Owned) -> None:
+        """Every memory of a user or an agent is found by its mark, once of a kind, and every file in its base."""
+        scopes: list[tuple[str, Json, bool]] = []
+        for add in self._ledger.adds:
             kind, owner = add.owners[0]
-            body = {f"{kind}_id": owner, "query": add.mark, "relativity": 0, "memory_limit_number": 25}
-            found = (await self._post("search/memory", body))["memory_detail_list"]
-            hits = [one for one in found if add.mark in one["memory_value"]]
-            if len(hits) == 1 or (not hits and add.route == "add/feedback"):
-                return None
-            return f"{add.mark} of {owner}: {len(hits)} times"
+            scopes += [
+                (mark, {f"{kind}_id": owner}, (kind, owner) in memories.get(mark, {}))
+                for mark in (add.mark, add.attached)
+                if mark is not None
+            ]
+        for change in self._ledger.changes:
+            kind, owner = change.add.owners[0]
+            if change.new_mark is not None:
+                scopes.append((change.new_mark, {f"{kind}_id": owner}, change.new_mark in memories))
+        scopes += [
+            (upload.mark, {"user_id": "nobody", "knowledgebase_ids": [upload.base]}, True)
+            for upload in self._ledger.uploads
+            if upload.is_answered
+        ]
 
-        lines = await _each(search, accepted)
-        self._violate("Facts that a search does not find once:", [line for line in lines if line is not None])
+        async def search(scope: tuple[str, Json, bool]) -> str | None:
+            mark, where, is_there = scope
+            limits = {"relativity": 0, "memory_limit_number": _MOST_FOUND, "preference_limit_number": _MOST_FOUND}
+            found = await self._post("search/memory", {**where, "query": mark, **limits})
+            facts = [one["memory_value"] for one in found["memory_detail_list"]]
+            preferences = [one["preference"] for one in found["preference_detail_list"]]
+            hits = [sum(mark in value for value in values) for values in (facts, preferences)]
+            if max(hits) == is_there:
+                return None
+            rows = "".join(f"\n        {row}" for row in await self._rows(_EVIDENCE, [f"%{mark}%"]))
+            return f"{mark} in {where}: {hits} times of {len(facts)}, the best {facts[:3]}; there is{rows}"
+
+        lines = await _each(search, scopes)
+        self._violate("Memories that a search does not find once:", [line for line in lines if line is not None])
+
+    async def _files(self) -> dict[str, list[tuple[str, int]]]:
+        files: dict[str, list[tuple[str, int]]] = defaultdict(list)
+        for name, status, memories in await self._rows(_FILES):
+            files[name.split(".")[0]].append((status, memories))
+        return files
 
     async def _statuses(self, tasks: Iterable[str]) -> dict[str, str]:
         async def ask(task: str) -> tuple[str, str]:
@@ -185,6 +201,9 @@ class Reckoning:
 
     async def _post(self, route: str, body: Json) -> Json:
         response = await self._http.post(f"/{route}", json=body)
+        while response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            await asyncio.sleep(float(response.headers["retry-after"]))
+            response = await self._http.post(f"/{route}", json=body)
         response.raise_for_status()
         data: Json = response.json()["data"]
         return data
@@ -201,12 +220,14 @@ class Reckoning:
         said, _ = await process.communicate()
         return process.returncode or 0, said.decode()
 
-    async def _rows(self, statement: LiteralString) -> list[tuple[Any, ...]]:
+    async def _rows(
+        self, statement: LiteralString, parameters: Sequence[object] | None = None
+    ) -> list[tuple[Any, ...]]:
         server = await self._fleet.database()
         if server is None:
             raise psycopg.OperationalError("PostgreSQL does not answer")
         async with await psycopg.AsyncConnection.connect(server.admin_url) as connection:
-            return await (await connection.execute(statement)).fetchall()
+            return await (await connection.execute(statement, parameters)).fetchall()
 
     async def _owned(self, statement: LiteralString) -> Owned:
         found: Owned = defaultdict(Counter)
@@ -214,6 +235,10 @@ class Reckoning:
             if mark is not None:
                 found[mark][kind, owner] += count
         return found
+
+    def _violate_all(self, wrong: Mapping[str, Iterable[str]]) -> None:
+        for what, evidence in wrong.items():
+            self._violate(what, evidence)
 
     def _violate(self, what: str, evidence: Iterable[str]) -> None:
         lines = sorted(evidence)

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.chaos.model import Add, Blow, Fault, plan
-from benchmarks.chaos.reckoning import Owned, misplaced
+from benchmarks.chaos.expectations import Owned, misplaced, undone, unread
+from benchmarks.chaos.model import Add, Blow, Change, Fault, Upload, plan
 
 ADA, BOB = ("user", "ada"), ("user", "bob")
 
@@ -65,3 +65,52 @@ def test_what_came_to_another_owner_is_told() -> None:
 def test_feedback_may_leave_no_memory_but_leaves_its_message() -> None:
     assert wrong(add(route="add/feedback"), {}, "memory") == []
     assert wrong(add(route="add/feedback"), {}, "message") == ["Accepted adds whose message is lost:"]
+
+
+def is_undone(found: Owned, *, answered: bool, new_mark: str | None = None) -> bool:
+    return any(undone([Change(add(), new_mark, answered)], found).values())
+
+
+OLD, NEW = {"mark": Counter([ADA])}, {"new": Counter([ADA])}
+
+
+def test_what_was_answered_as_deleted_must_be_gone() -> None:
+    assert is_undone(OLD, answered=True)
+    assert not is_undone({}, answered=True)
+
+
+def test_a_deletion_without_an_answer_may_be_done_or_not() -> None:
+    assert not is_undone(OLD, answered=False)
+    assert not is_undone({}, answered=False)
+    assert is_undone({"mark": Counter([ADA, ADA])}, answered=False)
+
+
+def test_what_was_updated_must_have_the_new_text_once() -> None:
+    assert not is_undone(NEW, answered=True, new_mark="new")
+    assert is_undone(OLD, answered=True, new_mark="new")
+    assert is_undone({}, answered=True, new_mark="new")
+    assert is_undone({**OLD, **NEW}, answered=True, new_mark="new")
+
+
+def test_an_update_without_an_answer_may_be_done_or_not_but_loses_nothing() -> None:
+    assert not is_undone(OLD, answered=False, new_mark="new")
+    assert not is_undone(NEW, answered=False, new_mark="new")
+    assert is_undone({}, answered=False, new_mark="new")
+
+
+@pytest.mark.parametrize(
+    ("files", "answered", "right"),
+    [
+        ([("COMPLETED", 1)], True, True),
+        ([("COMPLETED", 1)], False, True),
+        ([], False, True),
+        ([], True, False),
+        ([("COMPLETED", 1)] * 2, True, False),
+        ([("PROCESSING", 0)], False, False),
+        ([("COMPLETED", 0)], True, False),
+        ([("COMPLETED", 2)], True, False),
+    ],
+)
+def test_an_accepted_file_is_there_once_and_read(files: list[tuple[str, int]], answered: bool, right: bool) -> None:  # noqa: FBT001 - a table
+    upload = Upload("mark", "base", "", ["f"] if answered else [])
+    assert (not any(unread([upload], {"mark": files}).values())) is right
