@@ -1,5 +1,6 @@
 """`memcubed export` and `memcubed import`, as the operator runs them."""
 
+import os
 from pathlib import Path
 
 from memcubed.bootstrap import DatabaseUrls
@@ -16,7 +17,16 @@ async def test_a_project_moves_by_a_file(start: StartService, database: Database
         file = tmp_path / "project.jsonl"
         exported = run("export", str(file), env=env)
         assert exported.returncode == 0, exported.stderr
-        assert f"{len(file.read_text(encoding='utf-8').splitlines()) - 1} rows exported." in exported.stderr
+        assert f"{len(file.read_text(encoding='utf-8').splitlines()) - 2} rows exported." in exported.stderr
+        before = file.read_bytes()
+        again = run("export", str(file), env=env)
+        assert again.returncode == 1
+        assert f"{file} is there already" in again.stderr
+        assert file.read_bytes() == before
+        assert run("export", str(file), "--force", "--user", "nobody", env=env).returncode == 1
+        assert file.read_bytes() == before, "what fails leaves the file as it was"
+        assert run("export", str(file), "--force", env=env).returncode == 0
+        assert not any(name.endswith(".part") for name in os.listdir(tmp_path))  # noqa: PTH208 - it is quick
         imported = run("import", str(file), "--project", "copy", env=env)
         assert imported.returncode == 0, imported.stderr
         assert "2 messages" in imported.stdout.splitlines()

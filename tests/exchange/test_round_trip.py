@@ -15,11 +15,15 @@ from memcubed.errors import NotFoundError
 from memcubed.exchange.exporting import Exporter
 from memcubed.exchange.importing import Importer
 from memcubed.exchange.model import LEFT_OUT, ExchangeError, travelling_tables
+from memcubed.knowledge.links import LinkService
 from memcubed.projects.model import Project
 from memcubed.store.cubes import Cube, CubeKind
 from memcubed.store.tables import metadata
 from tests.conftest import StartService
+from tests.knowledge.files import add, add_text, encoded, new_base, read
 from tests.support.api import Api, Client, Json, eventually
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
 
 
 async def export(api: Api, project: Project, cube: Cube | None = None, *, vectors: bool = False) -> list[str]:
@@ -42,7 +46,7 @@ async def settled(api: Api) -> None:
 
 def rows(lines: list[str]) -> dict[str, list[Json]]:
     """The rows by table, with what their rows are about in place of the ids that an import renames."""
-    contents = [json.loads(line) for line in lines[1:]]
+    contents = [json.loads(line) for line in lines[1:-1]]
     names: dict[str, str] = {}
     for content in contents:
         row = content["row"]
@@ -160,6 +164,40 @@ async def test_into_another_database(service: Api, start: StartService, database
         assert any("bees" in value for value in await client.values("bees", user="bob"))
 
 
+async def test_all_kinds_of_things_travel(service: Api) -> None:
+    project, client = await filled(service)
+    base = await new_base(client)
+    await add_text(client, base, "The boiler is descaled every ninety days.")
+    skill = "---\nname: expense-report\ndescription: How to file travel expenses.\n---\n1. Collect the receipts.\n"
+    (file,) = await add(client, base, {"name": "expense.md", "type": "skill", "content": encoded(skill)})
+    await read(client, file["id"])
+    attached = {"type": "file", "file": {"file_data": encoded("The shed is green."), "filename": "shed.txt"}}
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{encoded(PNG)}"}}
+    said = [{"type": "text", "text": "See these."}, attached, picture]
+    await client.add({"role": "user", "content": said}, user="bob", async_mode=False)
+    owner, lender = await new_project(service)
+    lent = await new_base(lender)
+    await LinkService(service.service.database).link(owner, lent, project)
+    await settled(service)
+
+    other, client = await new_project(service)
+    await Importer(service.service.database).load(other, await export(service, project))
+    await service.service.doctor.examine(other.name, repair=True)
+    await settled(service)
+    report = await service.service.doctor.examine(other.name)
+    assert report.is_clean, report
+    assert any("green" in value for value in await client.values("shed", user="bob"))
+    assert (await client.messages(user="bob"))[-1]["content"] == said
+    found = await client.search("boiler", knowledgebase_ids=["all"], include_skill=True)
+    (piece,) = found["memory_detail_list"]
+    assert piece["memory_value"] == "The boiler is descaled every ninety days."
+    (uploaded,) = found["skill_detail_list"]
+    key = {"Authorization": f"Token {client.key}"}
+    assert (await client.http.get(uploaded["skill_url"], headers=key)).text == skill
+    profile = await client.search("city", user="ada", include_memory_view=["profile"])
+    assert [field["memory"] for field in profile["profile_detail_list"]] == ["Basic.City: Lyon"]
+
+
 async def test_one_user_alone(service: Api) -> None:
     project, _ = await filled(service)
     lines = await export(service, project, Cube(project.id, CubeKind.USER, "bob"))
@@ -190,14 +228,20 @@ async def test_work_that_was_waiting_is_done_where_it_is_imported(start: StartSe
     ("change", "told"),
     [
         (lambda lines: lines[1:], "Line 1"),
-        (lambda lines: [lines[0].replace('"version":1', '"version":99')], "version 99"),
+        (lambda lines: [lines[0].replace('"version":2', '"version":99')], "version 99"),
         (lambda lines: [lines[0], "{broken"], "Line 2 is not JSON"),
         (lambda lines: [lines[0], "[]\n"], "Line 2 is no row"),
         (lambda lines: [lines[0], lines[1].replace('"cubes"', '"secrets"')], "no table 'secrets'"),
         (lambda lines: [lines[0], lines[1].replace('"owner"', '"owned"')], "no column 'owned'"),
         (lambda lines: [lines[0], lines[1].replace('"kind":"user"', '"kind":"king"')], "Line 2"),
-        (lambda lines: [*lines, lines[-1].replace('"memory_id":"', '"memory_id":"x')], "Line"),
+        (lambda lines: [*lines[:-2], lines[-2].replace('"memory_id":"', '"memory_id":"x'), lines[-1]], "Line"),
         (lambda lines: [lines[0], *lines[2:]], "cube"),
+        (lambda lines: lines[:-1], "the rest is missing"),
+        (lambda lines: [*lines[:-1], lines[-1][:5]], "is not JSON"),
+        (lambda lines: [*lines[:-2], lines[-2][:40]], "is not JSON"),
+        (lambda lines: [*lines[:-2], lines[-1]], "and the file has"),
+        (lambda lines: [*lines, lines[1]], "behind the end"),
+        (lambda _: [], "Line 1: the file is empty"),
     ],
 )
 async def test_a_broken_file_changes_nothing(service: Api, change: Any, told: str) -> None:  # noqa: ANN401 - a function
@@ -206,8 +250,17 @@ async def test_a_broken_file_changes_nothing(service: Api, change: Any, told: st
     exported = await export(service, project)
     with pytest.raises(ExchangeError, match=told):
         await Importer(service.service.database).load(other, change(exported))
-    assert len(await export(service, other)) == 1
+    assert len(await export(service, other)) == 2
     assert not await client.messages(user="bob")
+
+
+async def test_a_file_of_the_first_version_has_no_end(service: Api) -> None:
+    project, _ = await filled(service)
+    other, _ = await new_project(service)
+    lines = await export(service, project)
+    header = lines[0].replace('"version":2', '"version":1')
+    await Importer(service.service.database).load(other, [header, *lines[1:-1]])
+    assert rows(await export(service, other)) == rows(lines)
 
 
 def test_every_table_travels_or_says_why_not() -> None:
@@ -220,4 +273,4 @@ def test_every_table_travels_or_says_why_not() -> None:
 async def test_nothing_of_another_project_is_exported(service: Api) -> None:
     await filled(service)
     other, _ = await new_project(service)
-    assert len(await export(service, other)) == 1
+    assert len(await export(service, other)) == 2

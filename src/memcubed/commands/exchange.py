@@ -1,6 +1,7 @@
 """`memcubed export` and `memcubed import`."""
 
 import sys
+from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Annotated, Final, Literal
@@ -28,10 +29,13 @@ def export(
     agent: Annotated[str | None, typer.Option(help="Only the memories of this agent.")] = None,
     *,
     vectors: Annotated[bool, typer.Option("--vectors", help="With vectors, which are made anew otherwise.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there already.")] = False,
 ) -> None:
     """Write a project's messages, memories and all that belongs to them as JSON Lines."""
     if user is not None and agent is not None:
         raise typer.BadParameter("Give --user or --agent, not both.")
+    if file != STANDARD and file.is_file() and not force:
+        raise ConfigurationError(f"{file} is there already: name another file, or write over it with --force.")
 
     async def exported(service: Service) -> int:
         found = await service.projects.get_project(project)
@@ -39,14 +43,28 @@ def export(
         if user is not None or agent is not None:
             cube = Cube(found.id, CubeKind.AGENT if user is None else CubeKind.USER, user or agent or "")
         lines = Exporter(service.database, utc_now).export(found, cube, vectors=vectors)
-        written = 0
-        with nullcontext(sys.stdout) if file == STANDARD else _open(file, "w") as stream:
-            async for line in lines:
-                stream.write(line)
-                written += 1
-        return written - 1
+        if file == STANDARD or (file.exists() and not file.is_file()):  # a pipe, say
+            with nullcontext(sys.stdout) if file == STANDARD else _open(file, "w") as stream:
+                return await _write(lines, stream)
+        unfinished = file.with_name(f"{file.name}.part")  # so that a file of this name is always whole
+        try:
+            with _open(unfinished, "w") as stream:
+                rows = await _write(lines, stream)
+            unfinished.replace(file)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return rows
 
     typer.echo(f"{with_service(exported)} rows exported.", err=True)
+
+
+async def _write(lines: AsyncIterator[str], stream: IO[str]) -> int:
+    """How many rows were written: all lines but the first and the last one."""
+    written = 0
+    async for line in lines:
+        stream.write(line)
+        written += 1
+    return written - 2
 
 
 def load(

@@ -45,11 +45,14 @@ class Exporter:
                     "has_vectors": vectors,
                 }
             )
+            number = 0
             for travelling in travelling_tables():
                 if travelling.name == VECTORS and not vectors:
                     continue
                 async for row in _rows(connection, travelling, project.id, cube):
                     yield _line({"table": travelling.name, "row": row})
+                    number += 1
+            yield _line({"rows": number})
 
 
 def _is_there(cube: Cube) -> Select[Any]:

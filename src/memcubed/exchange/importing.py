@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from memcubed.exchange.model import FORMAT, VERSION, ExchangeError, Travelling, travelling_tables
+from memcubed.exchange.model import FORMAT, LEFT_OUT, READABLE, VERSION, ExchangeError, Travelling, travelling_tables
 from memcubed.exchange.values import from_json, renamed
 from memcubed.memories.model import MemoryKind
 from memcubed.profiles.model import field_memory_id
@@ -58,40 +58,75 @@ class Importer:
         tables = {travelling.name: travelling for travelling in travelling_tables()}
         names, imported = _Names(project.id), Imported()
         async with self._database.transaction(project.id) as connection:
-            for name, batch in _batches(_numbered(lines)):
+            rows_read = _Rows(lines)
+            for name, batch in _batches(rows_read):
                 travelling = tables.get(name)
+                if travelling is None and name in LEFT_OUT:
+                    continue  # an earlier release let it travel
                 if travelling is None:
                     raise ExchangeError(f"Line {batch[0][0]}: there is no table {name!r} in this release.")
                 rows = [_row(number, travelling, row, names) for number, row in batch]
                 imported.rows[name] = imported.rows.get(name, 0) + await _store(connection, travelling, rows, batch)
                 if travelling.table is cubes:
                     imported.cubes |= {row["id"] for row in rows}
+            rows_read.check_end()
         return imported
 
 
-def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
-    for number, line in enumerate(lines, start=1):
-        try:
-            content = json.loads(line)
-        except ValueError as error:
-            raise ExchangeError(f"Line {number} is not JSON: {error}.") from error
-        if number == 1:
-            _check_header(content)
-            continue
-        if not isinstance(content, dict) or not isinstance(content.get("row"), dict):
-            raise ExchangeError(f"Line {number} is no row of an export.")
-        yield number, str(content.get("table")), content["row"]
+class _Rows:
+    """The rows of a file with the numbers of their lines; whether they are all is known when they have been read."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = lines
+        self._number = 0
+        self._has_end = True
+        self._count: int | None = None
+
+    def __iter__(self) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
+        """Each line's number, its table and its row. Raises ExchangeError for what is no row."""
+        for line in self._lines:
+            self._number += 1
+            try:
+                content = json.loads(line)
+            except ValueError as error:
+                raise ExchangeError(f"Line {self._number} is not JSON: {error}.") from error
+            if self._number == 1:
+                self._has_end = _check_header(content) > 1
+            elif self._count is not None:
+                raise ExchangeError(f"Line {self._number} is behind the end of the export.")
+            elif self._has_end and isinstance(content, dict) and isinstance(content.get("rows"), int):
+                self._count = content["rows"]
+            elif not isinstance(content, dict) or not isinstance(content.get("row"), dict):
+                raise ExchangeError(f"Line {self._number} is no row of an export.")
+            else:
+                yield self._number, str(content.get("table")), content["row"]
+
+    def check_end(self) -> None:
+        """Raises ExchangeError where rows are missing."""
+        if self._number == 0:
+            raise ExchangeError("Line 1: the file is empty.")
+        if not self._has_end:
+            return
+        if self._count is None:
+            raise ExchangeError(f"Line {self._number} is the last one, but no end of an export: the rest is missing.")
+        if self._count != self._number - 2:
+            raise ExchangeError(
+                f"Line {self._number}: the export had {self._count} rows, and the file has {self._number - 2}."
+            )
 
 
-def _check_header(content: object) -> None:
+def _check_header(content: object) -> int:
+    """The version of the file."""
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ExchangeError("Line 1: this is no file that `memcubed export` has written.")
-    if content.get("version") != VERSION:
-        raise ExchangeError(f"Line 1: version {content.get('version')!r}; this release reads version {VERSION}.")
+    version = content.get("version")
+    if version not in READABLE or not isinstance(version, int):
+        raise ExchangeError(f"Line 1: version {version!r}; this release reads version {VERSION}.")
+    return version
 
 
 def _batches(
-    numbered: Iterator[tuple[int, str, Mapping[str, Any]]],
+    numbered: Iterable[tuple[int, str, Mapping[str, Any]]],
 ) -> Iterator[tuple[str, list[tuple[int, Mapping[str, Any]]]]]:
     table, batch = "", list[tuple[int, Mapping[str, Any]]]()
     for number, name, row in numbered:

@@ -1,4 +1,4 @@
-"""What an exported file holds: a header, then a row a line, parents before what belongs to them."""
+"""What an exported file holds: a header, a row a line, parents before what belongs to them, and the number of rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,9 @@ from memcubed.errors import MemcubedError
 from memcubed.store import tables
 
 FORMAT: Final = "memcubed export"
-VERSION: Final = 1
+VERSION: Final = 2
+READABLE: Final = frozenset({1, VERSION})
+"""Files of version 1 do not say at their end how many rows they have, so nobody can tell whether they are whole."""
 
 VECTORS: Final = tables.memory_vectors.name
 
@@ -24,6 +26,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "usage_day_kinds": "what the work cost where it was done",
     "usage_task_kinds": "what the work cost where it was done",
     "kept_answers": "of work that is begun anew where it is imported",
+    "knowledge_links": "they name other projects' knowledge bases; `memcubed knowledgebase link` makes them",
     "calibrations": "fitted for each installation",
     "large_cubes": "made anew by `memcubed index`",
     "large_cube_words": "made anew by `memcubed index`",
