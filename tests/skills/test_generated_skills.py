@@ -17,7 +17,7 @@ from memcubed.skills.jobs import DISTIL_ALL
 from memcubed.skills.model import Episode
 from tests.conftest import StartService
 from tests.support.api import Api, Client, Json, eventually
-from tests.support.scripted_llm import Answer, ScriptedServer, json_answer, status_answer
+from tests.support.scripted_llm import Answer, ScriptedServer, json_answer, refusal, status_answer, text_answer
 from tests.support.settings import llm_settings
 
 VIEWS = ["detail_factual", "skill"]
@@ -179,6 +179,23 @@ async def test_a_model_that_fails_changes_nothing_and_the_next_run_finds_the_sam
             await eventually(asked)
             assert await skills(client) == []
             server.answer_with(answering(SKILL))
+            assert await distil(api) == 1
+
+
+@pytest.mark.parametrize("answer", [refusal(), text_answer("Sorry, no JSON today.")])
+async def test_answers_of_no_use_are_not_paid_for_every_hour(start: StartService, answer: Answer) -> None:
+    with ScriptedServer(answering(SKILL)) as server:
+        async with start(llm_settings(server)) as api:
+            client = await api.client()
+            await trips(client, "Lyon", "Bern", "Turin")
+            server.answer_with(answer)
+            assert await distil(api) == 0
+            asked = len(distilled(server))
+            assert asked > 0
+            assert await distil(api) == 0
+            assert len(distilled(server)) == asked
+            server.answer_with(answering(SKILL))
+            await trips(client, "Porto")
             assert await distil(api) == 1
 
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 import structlog
 
 from memcubed.contract.links import skill_path
+from memcubed.errors import ProviderError
 from memcubed.memories.model import MemoryKind, MemoryLayer, NewMemory, Provenance, least_trusted
 from memcubed.memories.rewriting import index_text
 from memcubed.memories.schemas import SkillValue
@@ -67,8 +68,9 @@ class SkillGenerator:
     async def distil_cube(self, project_id: UUID, cube_id: UUID) -> int:
         """Make or renew the skills of a cube's groups of similar tasks that have a new one; how many.
 
-        Safe to run again: a group's skill has an id of its own, and nothing new means no model call. Raises
-        ProviderError, and then nothing is changed. No database session is held across a model call.
+        Safe to run again: a group's skill has an id of its own, and nothing new means no model call. Of a group whose
+        answers are of no use nothing is made until it has something new. Raises ProviderError when the model is away,
+        and then nothing is changed. No database session is held across a model call.
         """
         if self._distiller is None:
             return 0
@@ -80,7 +82,13 @@ class SkillGenerator:
             return 0
         made: list[tuple[Sequence[Episode], SkillValue]] = []
         for similar in await self._groups(asked):
-            skill = await self._distiller.distil(similar)
+            try:
+                skill = await self._distiller.distil(similar)
+            except ProviderError as error:
+                if error.retryable and not error.input_tokens:
+                    raise  # the endpoint is away; what it answered and is of no use is not paid for every hour
+                log.warning("skill_not_distilled", cube_id=str(cube_id), reason=error.message)
+                continue
             if skill is not None:
                 made.append((similar, skill))
         async with self._database.transaction(project_id) as connection:

@@ -23,8 +23,8 @@ def register_skill_jobs(
 ) -> None:
     """Teach the queue to distil skills, every hour where there is something new.
 
-    A run whose model fails is not tried again by itself: what was new stays new, and the next hour's run finds it. One
-    that a budget puts off goes on when there is budget again.
+    A run whose model is away is not tried again by itself: what was new stays new, and the next hour's run finds it.
+    One that a budget puts off goes on when there is budget again.
     """
 
     @queue.task(name=DISTIL_CUBE, retry=backoff)
