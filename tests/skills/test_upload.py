@@ -22,6 +22,7 @@ from memcubed.memories.model import MemoryKind, NewMemory, SourceRole
 from memcubed.memories.schemas import SkillValue
 from memcubed.skills.front_matter import read_skill_text
 from memcubed.skills.markdown import to_markdown
+from memcubed.skills.redacting import redacted_skill
 from memcubed.skills.upload import SkillReader
 
 ID = UUID("0b42a1f4-6a29-4a3c-9a77-f34d0a3ef6a4")
@@ -246,3 +247,54 @@ def test_a_skill_becomes_markdown_that_reads_as_the_same_skill() -> None:
     text = read_skill_text(to_markdown(skill), "a.md")
     assert (text.name, text.description) == (skill.name, skill.description)
     assert text.body == "1. x\n\n## Experience\n\n- e\n\n## Preferences\n\n- p"
+
+
+HEAD = "---\nname: contact\ndescription: {}\n---\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "described"),
+    [
+        ("13812345678", "[PHONE]"),
+        ('"ada@example.com: when in doubt"', "[EMAIL]: when in doubt"),
+        ("Use when: asked for ada@example.com", "Use when: asked for [EMAIL]"),
+        ("|\n  Call 13812345678\n  or wait.", "Call [PHONE]\nor wait."),
+        ("plain", "plain"),
+    ],
+)
+def test_a_redacted_head_is_still_one(said: str, described: str) -> None:
+    content = redacted_skill(HEAD.format(said).encode())
+    assert read(content, "a.md").value.strip() == described
+    assert redacted_skill(content) == content
+
+
+def test_a_zip_is_redacted_entry_by_entry() -> None:
+    files = {
+        "SKILL.md": SKILL,
+        "notes/13812345678.txt": "a",
+        "notes/13987654321.txt": "b",
+        "run.sh": "call 13812345678",
+    }
+    with zipfile.ZipFile(io.BytesIO(redacted_skill(zipped(files)))) as archive:
+        held = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert held == {"SKILL.md": SKILL, "notes/[PHONE].txt": "a", "notes/[PHONE] 2.txt": "b", "run.sh": "call [PHONE]"}
+
+
+def test_a_zip_with_nothing_to_redact_stays_as_it_is() -> None:
+    content = zipped({"SKILL.md": SKILL, "logo.png": b"\x89PNG\x00"}, method=zipfile.ZIP_STORED)
+    assert redacted_skill(content) == content
+
+
+def test_a_script_stays_executable() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("SKILL.md", SKILL)
+        archive.writestr(entry("run.sh", 0o100755), "call 13812345678")
+    with zipfile.ZipFile(io.BytesIO(redacted_skill(buffer.getvalue()))) as archive:
+        assert archive.getinfo("run.sh").external_attr >> 16 == 0o100755
+
+
+def test_too_much_text_to_redact() -> None:
+    files = {"SKILL.md": SKILL, **{f"{number}.txt": "x" * 2_000_000 for number in range(3)}}
+    with pytest.raises(FilesTooLargeError, match="5 MB"):
+        redacted_skill(zipped(files))
