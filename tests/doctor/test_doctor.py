@@ -9,6 +9,7 @@ from memcubed.bootstrap import DatabaseUrls
 from memcubed.doctor.model import Check, Report
 from memcubed.doctor.text import report_lines
 from memcubed.errors import NotFoundError
+from memcubed.store.tables import metadata
 from tests.conftest import StartService
 from tests.knowledge.files import add_text, new_base
 from tests.support.api import Api, Client, eventually
@@ -140,6 +141,29 @@ async def test_what_cannot_be_repaired_is_found_and_named(
 
 def test_every_check_has_a_planted_defect() -> None:
     assert {*DEFECTS, *INCURABLE} == set(Check)
+
+
+WITHOUT_A_KEY = {
+    "project_id": "the key to the cube, or to the task, leads to the project",
+    "conversation_id": "the application's own, and of a file's memories the file: looked for",
+    "app_id": "the application's own",
+    "agent_id": "the application's own",
+    "scope_id": "the cube that a search was for; what it recalled is forgotten by itself",
+    "knowledge_base_id": "the cube is the base's",
+    "owner_id": "the cube is of this project",
+}
+"""Columns that name a row without a foreign key, and why no orphan comes of that."""
+
+ON_THEIR_OWN = {"projects", "admin_keys", "calibrations"}
+
+
+def test_whatever_belongs_to_a_row_goes_with_it() -> None:
+    for table in metadata.tables.values():
+        keyed = {column for key in table.foreign_key_constraints for column in key.column_keys}
+        named = {column.name for column in table.columns if column.name.endswith("_id")}
+        assert named - keyed <= set(WITHOUT_A_KEY), table.name
+        assert keyed or table.name in ON_THEIR_OWN, table.name
+        assert all(key.ondelete in {"CASCADE", "SET NULL"} for key in table.foreign_key_constraints), table.name
 
 
 async def test_work_on_the_queue_is_no_defect(start: StartService, database: DatabaseUrls) -> None:

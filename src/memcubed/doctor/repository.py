@@ -42,7 +42,7 @@ WHERE f.project_id = :project AND f.status = 'COMPLETED' AND (
 
 # All else that belongs to something has a foreign key to it, and goes with it: shares, sources, vectors, versions and
 # recalls of memories, readings of messages, parts of files, usage of tasks. A deleted successor leaves its predecessor
-# archived, as it was.
+# archived, as it was. No share is there twice: its cube and its task are its key.
 _ORPHANED: Final = """
 m.project_id = :project AND (
     m.kind = 'profile' AND NOT EXISTS (
