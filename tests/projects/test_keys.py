@@ -81,6 +81,14 @@ async def test_a_new_project_is_called_what_the_admin_api_lets_one_be_called(
         await api.service.projects.ensure_project(name, timezone="UTC")
 
 
+async def test_a_key_is_called_what_the_admin_api_lets_one_be_called(api: Api) -> None:
+    with pytest.raises(InvalidRequestError, match="200"):
+        await api.service.projects.create_key("long", timezone="UTC", name="x" * 201)
+    with pytest.raises(InvalidRequestError, match="200"):
+        await api.service.admin_keys.create(name="x" * 201)
+    assert query(api.urls.owner, "SELECT count(*) FROM projects WHERE name = 'long'") == [(0,)]
+
+
 async def test_blanks_around_a_new_projects_name_are_left_out(api: Api) -> None:
     await api.service.projects.create_key(" blank ", timezone="UTC")
     again = await api.service.projects.ensure_project(" blank ", timezone="UTC")

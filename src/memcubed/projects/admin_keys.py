@@ -5,6 +5,7 @@ from datetime import datetime
 from memcubed.errors import InvalidKeyError, NotFoundError
 from memcubed.projects.keys import generate_key
 from memcubed.projects.model import ApiKey
+from memcubed.projects.names import check_key_name
 from memcubed.projects.repository import AUTHENTICATE_ADMIN, ProjectRepository
 from memcubed.store.session import Database
 
@@ -21,7 +22,8 @@ class AdminKeyService:
             raise InvalidKeyError("The key is no admin key of this installation, or expired or revoked.")
 
     async def create(self, *, name: str = "", expires_at: datetime | None = None) -> str:
-        """A new admin key, which is never shown again."""
+        """A new admin key, which is never shown again. Raises InvalidRequestError for what can be no key's name."""
+        check_key_name(name)
         key = generate_key()
         async with self._database.installation_transaction() as connection:
             await ProjectRepository(connection).add_admin_key(name, key, expires_at)

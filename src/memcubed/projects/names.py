@@ -1,4 +1,4 @@
-"""What a project may be called."""
+"""What a project and a key may be called."""
 
 from typing import Final
 
@@ -14,3 +14,12 @@ def check_name(name: str) -> str:
     if len(name) > MAX_NAME_CHARACTERS:
         raise InvalidRequestError(f"name must be at most {MAX_NAME_CHARACTERS} characters; it has {len(name)}.")
     return name.strip()
+
+
+def check_key_name(name: str) -> str:
+    """What a new key is for. Raises InvalidRequestError."""
+    if len(name) > MAX_NAME_CHARACTERS:
+        raise InvalidRequestError(
+            f"name of a key must be at most {MAX_NAME_CHARACTERS} characters; it has {len(name)}."
+        )
+    return name

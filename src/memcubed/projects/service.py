@@ -14,7 +14,7 @@ from memcubed.language.redaction import redaction
 from memcubed.projects.keys import generate_key
 from memcubed.projects.limits import Allowance, Bucket
 from memcubed.projects.model import ApiKey, Project
-from memcubed.projects.names import check_name
+from memcubed.projects.names import check_key_name, check_name
 from memcubed.projects.repository import AUTHENTICATE, ProjectRepository
 from memcubed.projects.scopes import PROJECT_SCOPES, Scope
 from memcubed.store.session import Database
@@ -124,9 +124,10 @@ class ProjectService:
     ) -> str:
         """A new key of a project, which is made when it does not exist. The key is never shown again.
 
-        Raises MissingFieldError or InvalidRequestError for what can be no project's name.
+        Raises MissingFieldError or InvalidRequestError for what can be no project's or key's name.
         """
         key = generate_key()
+        check_key_name(name)
         project = await self.ensure_project(project_name, timezone=timezone)
         async with self._database.transaction(project.id) as connection:
             await ProjectRepository(connection).add_key(project.id, name, key, expires_at, scopes)
