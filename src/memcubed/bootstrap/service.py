@@ -14,13 +14,13 @@ from fastapi import APIRouter
 from procrastinate.exceptions import ConnectorException
 from prometheus_client import CollectorRegistry
 
-from memcubed import embedded
 from memcubed.bootstrap.database import DatabaseUrls
 from memcubed.bootstrap.readers import create_extractor, create_fetcher, create_parser, create_tracing, embeddings_name
+from memcubed.bootstrap.revival import keep_database
 from memcubed.bootstrap.worker import drained, ended, run_jobs
 from memcubed.clock import utc_now
 from memcubed.doctor.service import DoctorService
-from memcubed.errors import MemcubedError, ProviderError, ServiceUnavailableError
+from memcubed.errors import ProviderError, ServiceUnavailableError
 from memcubed.feedback.effect import RUN_FEEDBACK, FeedbackEffect
 from memcubed.feedback.llm_reader import LlmReader
 from memcubed.feedback.local_reader import LocalReader
@@ -89,7 +89,6 @@ from memcubed.usage.service import UsageService
 
 log = structlog.get_logger(__name__)
 
-_WATCH_SECONDS: Final = 3.0
 _PREPARE_SECONDS: Final = 15.0
 
 
@@ -265,7 +264,8 @@ class Service:
         if not await self._prepare_embeddings():
             self._preparing = asyncio.create_task(self._keep_preparing(), name="preparing of embeddings")
         if self.settings.uses_bundled_database:
-            self._watch = asyncio.create_task(self._keep_database(), name="watch of the database")
+            keep = keep_database(self.database, self.settings, self._urls)
+            self._watch = asyncio.create_task(keep, name="watch of the database")
         if self.settings.llm_base_url is not None and self.settings.llm_model is None:
             log.warning("llm_not_used", reason="MEMCUBED_LLM_BASE_URL is set, but MEMCUBED_LLM_MODEL is not")
         log.info("memcubed_started", extractor=self.extractor.name, embeddings=embeddings_name(self.embedder))
@@ -364,32 +364,6 @@ class Service:
             )
         finally:
             await ended(rescue)
-
-    async def _keep_database(self) -> None:
-        """Start the bundled PostgreSQL again whenever it died, for as long as this runs."""
-        while True:
-            await asyncio.sleep(_WATCH_SECONDS)
-            if not await self._database_serves():
-                await asyncio.to_thread(self._revive_database)
-
-    async def _database_serves(self) -> bool:
-        try:
-            await self.database.read("SELECT 1", {})
-        except UNAVAILABLE_ERRORS:
-            return False
-        return not await asyncio.to_thread(embedded.is_stopping, self.settings.home)
-
-    def _revive_database(self) -> None:
-        try:
-            if embedded.find_running(self.settings.home) is not None:
-                return  # it lives, and was only busy
-            revived = embedded.start(self.settings.home)
-        except MemcubedError as error:
-            log.error("database_not_revived", reason=error.message)  # noqa: TRY400 - the message says it all
-            return
-        log.warning("database_revived")
-        if revived.service_url != self._urls.service:
-            log.error("database_moved", reason="Its port was taken meanwhile: restart this service.")
 
 
 async def calibrate(settings: Settings, urls: DatabaseUrls) -> Calibration:
