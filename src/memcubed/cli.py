@@ -109,7 +109,7 @@ def migrate() -> None:
 def calibrate() -> None:
     """Fit anew how scores of the configured embedding model become relativity."""
     settings = load_settings()
-    urls = bootstrap.prepare_database(settings)
+    urls = bootstrap.existing_database(settings)
     try:
         calibration = asyncio.run(bootstrap.calibrate(settings, urls))
         typer.echo(
@@ -124,7 +124,7 @@ def calibrate() -> None:
 def index() -> None:
     """Build the indexes of cubes that are too large to scan; run it now and then, while the service works."""
     settings = load_settings()
-    urls = bootstrap.prepare_database(settings)
+    urls = bootstrap.existing_database(settings)
     try:
         LargeCubes(urls.owner).update(typer.echo)
         typer.echo("Every large cube has its indexes.")
@@ -306,7 +306,7 @@ def _with_projects(settings: Settings, use: Callable[[ProjectService], Awaitable
 
 
 def _with_database(settings: Settings, use: Callable[[Database], Awaitable[T]]) -> T:
-    urls = bootstrap.prepare_database(settings)
+    urls = bootstrap.existing_database(settings)
     try:
         return asyncio.run(_use_database(settings, urls, use))
     finally:

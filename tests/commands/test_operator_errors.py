@@ -106,6 +106,16 @@ def test_a_setting_that_there_is_not_is_warned_of(tmp_path: Path, database: Data
         assert worker.stop() == 0
 
 
+@pytest.mark.parametrize(
+    "command", [("doctor",), ("key", "create"), ("task", "list"), ("export",), ("index",)], ids=" ".join
+)
+def test_a_command_in_the_wrong_folder_makes_no_database(tmp_path: Path, command: str) -> None:
+    said = told(*command.split(), env=environment(tmp_path))
+    assert f"there is no database in {tmp_path}" in said
+    assert "MEMCUBED_DATABASE_URL is not set here" in said
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("file", ["missing/out.jsonl", "."])
 def test_a_file_that_can_not_be_written(tmp_path: Path, database: DatabaseUrls, file: str) -> None:
     env = environment(tmp_path, **database_settings(database))

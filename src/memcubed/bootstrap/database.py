@@ -8,6 +8,7 @@ import structlog
 
 from memcubed import embedded
 from memcubed.embedded import EmbeddedPostgres
+from memcubed.errors import ConfigurationError
 from memcubed.settings import Settings
 from memcubed.store.migrate import check, migrate
 
@@ -44,6 +45,20 @@ def prepare_database(settings: Settings) -> DatabaseUrls:
         migrate(urls.owner, urls.service)
     check(urls.service)
     return urls
+
+
+def existing_database(settings: Settings) -> DatabaseUrls:
+    """The same for commands that work on what a service has: they make no database. Raises ConfigurationError. Blocks.
+
+    Else a command in the wrong folder, where no `.env` names the database, would be content with an empty one.
+    """
+    if settings.uses_bundled_database and not embedded.exists(settings.home):
+        raise ConfigurationError(
+            f"MEMCUBED_DATABASE_URL is not set here, and there is no database in {settings.home}. Run the command as "
+            "the service's user, in its folder (where its .env is), with its MEMCUBED_HOME; or make a database first, "
+            "by `memcubed serve` or `memcubed migrate`."
+        )
+    return prepare_database(settings)
 
 
 def release_database(settings: Settings, urls: DatabaseUrls) -> bool:

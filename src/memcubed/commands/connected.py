@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 def with_service(use: Callable[[Service], Awaitable[T]]) -> T:
-    """What a use of the service gives; no job runs meanwhile. Starts the bundled database when none runs."""
+    """What a use of the service gives; no job runs meanwhile. Starts the bundled database when it does not run."""
     settings = load_settings()
     configure_logs(settings.log_format, "warning")
-    urls = bootstrap.prepare_database(settings)
+    urls = bootstrap.existing_database(settings)
     try:
         return asyncio.run(_use(settings, urls, use))
     finally:

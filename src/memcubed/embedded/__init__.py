@@ -70,6 +70,17 @@ def find_running(home: Path) -> EmbeddedPostgres | None:
     return cluster.find_running(home)
 
 
+def exists(home: Path) -> bool:
+    """Whether this home has a server, running or not; starts and changes nothing.
+
+    Raises ConfigurationError if the home can't be read.
+    """
+    _check_platform()
+    from memcubed.embedded import cluster  # noqa: PLC0415 - needs POSIX modules
+
+    return cluster.exists(home)
+
+
 def is_stopping(home: Path) -> bool:
     """Whether the server of this home was told to end, and still waits for its clients to go; asks no server.
 

@@ -141,6 +141,13 @@ def find_running(home: Path) -> EmbeddedPostgres | None:
         return None
 
 
+def exists(home: Path) -> bool:
+    """See `memcubed.embedded.exists`."""
+    layout = _Layout.of(home)
+    with _usable(layout):
+        return layout.connection.exists()
+
+
 def is_stopping(home: Path) -> bool:
     """See `memcubed.embedded.is_stopping`."""
     layout = _Layout.of(home)
