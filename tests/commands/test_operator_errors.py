@@ -106,9 +106,7 @@ def test_a_setting_that_there_is_not_is_warned_of(tmp_path: Path, database: Data
         assert worker.stop() == 0
 
 
-@pytest.mark.parametrize(
-    "command", [("doctor",), ("key", "create"), ("task", "list"), ("export",), ("index",)], ids=" ".join
-)
+@pytest.mark.parametrize("command", ["doctor", "key create", "task list", "export", "index"])
 def test_a_command_in_the_wrong_folder_makes_no_database(tmp_path: Path, command: str) -> None:
     said = told(*command.split(), env=environment(tmp_path))
     assert f"there is no database in {tmp_path}" in said
