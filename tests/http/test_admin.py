@@ -166,6 +166,25 @@ async def test_what_a_budget_can_not_be(admin: Admin, budget: object) -> None:
     assert "daily_token_budget" in answer.message
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "fields"),
+    [
+        ("POST", "/projects", "name, timezone, redact"),
+        ("PATCH", "/projects/{}", "name, timezone, daily_token_budget, redact"),
+        ("POST", "/projects/{}/keys", "name, scopes, expires_at"),
+    ],
+)
+@pytest.mark.parametrize("value", [5, None])
+async def test_a_field_that_there_is_not_is_refused(
+    admin: Admin, method: str, path: str, fields: str, value: object
+) -> None:
+    project = await admin.new_project()
+    answer = await admin.send(method, path.format(project["id"]), {"name": uuid4().hex, "budget": value})
+    assert (answer.status, answer.code) == (400, 40000)
+    assert answer.message == f"There is no field 'budget' here; there are {fields}."
+    assert (await admin.ask("GET", f"/projects/{project['id']}"))["name"] == project["name"]
+
+
 @pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if UNKNOWN in route[1]])
 @pytest.mark.parametrize("malformed", [False, True])
 async def test_an_id_that_does_not_exist(admin: Admin, method: str, path: str, malformed: bool) -> None:  # noqa: FBT001 - a case

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from memcubed.clock import epoch_milliseconds
 from memcubed.contract.request import Count, Flag, RequestModel
@@ -36,7 +36,25 @@ Name = Annotated[str, BeforeValidator(_check_name)]
 Timezone = Annotated[str, BeforeValidator(_check_timezone)]
 
 
-class CreateProjectRequest(RequestModel):
+class AdminRequest(RequestModel):
+    """The base of the admin API's bodies: a field that there is not is refused, as it would change nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, body: object) -> object:
+        if not isinstance(body, dict):
+            return body
+        unknown = [str(field)[:100] for field in body if field not in cls.model_fields]
+        if unknown:
+            raise InvalidRequestError(
+                f"There is no field {unknown[0]!r} here; there are {', '.join(cls.model_fields)}."
+            )
+        return body
+
+
+class CreateProjectRequest(AdminRequest):
     """A new project."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "shop", "timezone": "Asia/Shanghai"}]})
@@ -48,7 +66,7 @@ class CreateProjectRequest(RequestModel):
     """Whether what the project brings is redacted; as the installation's setting says when absent."""
 
 
-class ChangeProjectRequest(RequestModel):
+class ChangeProjectRequest(AdminRequest):
     """What is to be different."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"daily_token_budget": 200_000}]})
@@ -72,7 +90,7 @@ class ChangeProjectRequest(RequestModel):
         )
 
 
-class CreateKeyRequest(RequestModel):
+class CreateKeyRequest(AdminRequest):
     """A new key of a project."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "ingest", "scopes": ["write"]}]})
