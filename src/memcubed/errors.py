@@ -126,6 +126,12 @@ class ConflictError(InvalidRequestError):
     status = HTTPStatus.CONFLICT
 
 
+class NotConfiguredError(InvalidRequestError):
+    """The request needs what this installation is not configured with; it will be refused until that changes."""
+
+    status = HTTPStatus.CONFLICT
+
+
 class MissingKeyError(MemcubedError):
     """The request carries no API key."""
 

@@ -262,11 +262,12 @@ async def test_a_conversation_too_long_for_the_model_is_40301(caller: Client, mo
     assert (answer.status, answer.code) == (413, 40301)
 
 
-async def test_without_a_language_model_it_is_50004(client: Client) -> None:
+async def test_without_a_language_model_it_is_refused_for_good(client: Client) -> None:
     for streams in (False, True):
         answer = await client.send("/chat", body(stream=streams))
-        assert (answer.status, answer.code) == (503, 50004)
+        assert (answer.status, answer.code) == (409, 40000)
         assert "language model" in answer.message
+        assert "retry-after" not in answer.headers
 
 
 @pytest.mark.parametrize("streams", [False, True])

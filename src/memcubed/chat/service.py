@@ -11,7 +11,13 @@ import structlog
 from memcubed.chat.prompt import Said, render_chat
 from memcubed.chat.schemas import ChatRequest
 from memcubed.clock import Clock
-from memcubed.errors import InvalidRequestError, ProviderError, RequestTooLargeError, ServiceUnavailableError
+from memcubed.errors import (
+    InvalidRequestError,
+    NotConfiguredError,
+    ProviderError,
+    RequestTooLargeError,
+    ServiceUnavailableError,
+)
 from memcubed.language.tokens import estimate_tokens
 from memcubed.messages.schemas import GetMessageRequest
 from memcubed.messages.service import MessageService
@@ -64,11 +70,11 @@ class ChatService:
     async def stream(self, project: Project, request: ChatRequest) -> AsyncGenerator[TextDelta, None]:
         """The answer, piece by piece. When the iterator ends, the exchange is stored; when it is closed, nothing is.
 
-        Raises ServiceUnavailableError when there is no model or it fails, and what recall raises.
+        Raises NotConfiguredError when there is no model, ServiceUnavailableError when it fails, and what recall raises.
         """
         model = self._model
         if model is None:
-            raise ServiceUnavailableError(
+            raise NotConfiguredError(
                 "Chat needs a language model, and none is configured; the operator sets MEMCUBED_LLM_MODEL."
             )
         options = ChatOptions(request.max_tokens, request.temperature, request.top_p, self._choose(request, model))

@@ -13,7 +13,7 @@ _STATUSES: Final = {
     HTTPStatus.UNAUTHORIZED: "No API key, or one that is invalid, expired or revoked.",
     HTTPStatus.FORBIDDEN: "The key does not allow this.",
     HTTPStatus.NOT_FOUND: "What is asked for does not exist.",
-    HTTPStatus.CONFLICT: "The request contradicts an earlier one.",
+    HTTPStatus.CONFLICT: "The request contradicts an earlier one, or needs what is not configured here.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body, or a part of it, is over a limit.",
     HTTPStatus.TOO_MANY_REQUESTS: "A limit of the project is used up; `Retry-After` says when to try again.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Internal error; the server's log has the details.",
