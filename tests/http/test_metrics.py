@@ -9,21 +9,23 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from memcubed.bootstrap import DatabaseUrls
+from memcubed.bootstrap import DatabaseUrls, Service, create_http
 from memcubed.clock import utc_now
 from memcubed.memories.model import MemoryKind
 from memcubed.production.shares import Receipts, ShareService
+from memcubed.projects.refusals import Limit
+from memcubed.providers.embeddings.scripted import HashEmbedder
 from memcubed.usage.service import UsageService
 from tests.conftest import StartService
 from tests.support.api import Api, eventually
-from tests.support.databases import query
+from tests.support.databases import execute, query
 from tests.support.process import database_settings, environment, working
 from tests.support.scripted_llm import Answer, Json, ScriptedServer, api_error, echo_extraction
 from tests.support.settings import llm_settings, make_settings
 
 LABELS = {
     *("method", "route", "status", "stage", "job", "end", "state", "kind", "provider", "purpose", "direction", "limit"),
-    *("reason", "le"),
+    *("reason", "le", "part"),
 }
 """Each with as many values as there are routes, kinds and the like: nothing that a client can choose."""
 
@@ -80,7 +82,7 @@ async def test_an_end_that_is_rolled_back_is_not_counted(start: StartService) ->
         async def end(*, fails: bool) -> None:
             async with database.transaction(project) as connection:
                 await shares.complete(connection, share, memories={MemoryKind.FACT: 2}, reason=None)
-                assert registry.get_sample_value("memcubed_memories_total", {"kind": "fact"}) is None
+                assert registry.get_sample_value("memcubed_memories_total", {"kind": "fact"}) == 0
                 if fails:
                     raise ZeroDivisionError
 
@@ -88,7 +90,7 @@ async def test_an_end_that_is_rolled_back_is_not_counted(start: StartService) ->
             await end(fails=True)
         async with database.transaction(project):  # most likely on the same connection
             pass
-        assert registry.get_sample_value("memcubed_task_parts_total", {"end": "completed"}) is None
+        assert registry.get_sample_value("memcubed_task_parts_total", {"end": "completed"}) == 0
         await end(fails=False)
         assert registry.get_sample_value("memcubed_task_parts_total", {"end": "completed"}) == 1
         assert registry.get_sample_value("memcubed_memories_total", {"kind": "fact"}) == 2
@@ -137,8 +139,75 @@ async def test_what_is_exposed_is_what_prometheus_expects(start: StartService) -
         for sample in family.samples:
             assert family.type != "counter" or sample.name.endswith(("_total", "_created"))
             assert set(sample.labels) <= LABELS, sample
-            assert sample.labels.get("method", "any") in {"any", "GET", "POST"}, sample
+            assert sample.labels.get("method", "any") in {"any", "GET", "POST", "PATCH", "DELETE"}, sample
             assert not re.search(r"[0-9a-f]{8}-|BREW|Oslo", str(sample.labels)), sample
+
+
+async def test_failures_are_counted_from_zero(start: StartService) -> None:
+    async with start() as api:
+
+        async def works() -> bool:
+            return 'memcubed_jobs_total{end="failed",job="production.run_share"}' in await samples(api)
+
+        await eventually(works)
+        root = str(api.http.base_url).removesuffix("/api/openmem/v1/")
+        text = (await api.http.get(f"{root}/metrics")).text
+        client = await api.client()
+        await client.add("I live in Oslo.")
+        answered = {
+            (sample.labels["method"], sample.labels["route"])
+            for family in text_string_to_metric_families((await api.http.get(f"{root}/metrics")).text)
+            for sample in family.samples
+            if sample.name == "memcubed_http_requests_total" and sample.value
+        }
+    found = {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+    def is_zero(name: str, **labels: str) -> bool:
+        return found.get((name, tuple(sorted(labels.items())))) == 0
+
+    assert len(answered) > 1
+    for method, route in answered:
+        for status in ("500", "503"):
+            assert is_zero("memcubed_http_requests_total", method=method, route=route, status=status), route
+    for end in ("completed", "nothing", "failed"):
+        assert is_zero("memcubed_task_parts_total", end=end)
+    for provider in ("llm", "embeddings", "vision", "reranker", "rewriting"):
+        assert is_zero("memcubed_provider_failures_total", provider=provider)
+    for limit in Limit:
+        assert is_zero("memcubed_limit_refusals_total", limit=limit)
+    for kind in MemoryKind:
+        assert is_zero("memcubed_memories_total", kind=kind)
+    for end in ("failed", "put_off"):
+        assert is_zero("memcubed_jobs_total", job="production.run_share", end=end)
+    assert is_zero("memcubed_budget_refusals_total")
+
+
+async def test_parts_are_a_gauge(start: StartService, database: DatabaseUrls) -> None:
+    async with start(urls=database, worker=False) as api:
+        execute(database, "UPDATE alembic_version SET version_num = '9999'")
+        seen = await samples(api)
+    parts = {name: value for name, value in seen.items() if name.startswith("memcubed_part_status")}
+    assert parts == {
+        f'memcubed_part_status{{part="{part}"}}': 0.5 if part == "schema" else 1
+        for part in ("database", "schema", "queue", "embeddings", "llm")
+    }
+
+
+async def test_without_the_database_the_parts_say_so() -> None:
+    nowhere = DatabaseUrls("postgresql://nobody@127.0.0.1:1/none", "postgresql://nobody@127.0.0.1:1/none")
+    application = create_http(Service(make_settings(), nowhere, embedder=HashEmbedder()), with_worker=False)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://one") as http:
+        response = await http.get("/metrics")
+    lines = response.text.splitlines()
+    assert response.status_code == 200
+    for part in ("database", "schema", "queue"):
+        assert f'memcubed_part_status{{part="{part}"}} 0.0' in lines
+    assert 'memcubed_part_status{part="llm"} 1.0' in lines
+    assert not any(line.startswith("memcubed_workers ") for line in lines)
 
 
 async def test_a_worker_serves_its_metrics_where_it_is_told_to(database: DatabaseUrls, tmp_path: Path) -> None:

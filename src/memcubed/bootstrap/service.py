@@ -26,7 +26,7 @@ from memcubed.feedback.llm_reader import LlmReader
 from memcubed.feedback.local_reader import LocalReader
 from memcubed.http.app import create_health_app
 from memcubed.http.health import Running, health_routes
-from memcubed.http.readiness import Readiness
+from memcubed.http.readiness import PartMetrics, Readiness
 from memcubed.http.server import open_socket, served
 from memcubed.knowledge.jobs import KnowledgeQueue
 from memcubed.knowledge.jobs import register_jobs as register_knowledge_jobs
@@ -80,7 +80,7 @@ from memcubed.skills.upload import SkillReader
 from memcubed.skills.uploaded import UploadedSkills
 from memcubed.store.job_watch import JobWatch
 from memcubed.store.migrate import head_revision
-from memcubed.store.queue import Backoff, create_queue
+from memcubed.store.queue import Backoff, create_queue, own_jobs
 from memcubed.store.queue_state import StoreMetrics
 from memcubed.store.session import UNAVAILABLE_ERRORS, Database
 from memcubed.store.slots import DatabaseSlots
@@ -252,7 +252,12 @@ class Service:
             revision=head_revision(),
             queue_age_seconds=self.settings.queue_age_seconds,
         )
-        return health_routes(describe, readiness, self.registry, StoreMetrics(self.database, self.registry).refresh)
+        gauges = (PartMetrics(readiness, self.registry), StoreMetrics(self.database, self.registry))
+
+        async def refresh() -> None:
+            await asyncio.gather(*(gauge.refresh() for gauge in gauges))
+
+        return health_routes(describe, readiness, self.registry, refresh)
 
     async def start(self) -> None:
         """Open the queue and warm the embedding model, so that the first request is as fast as the others.
@@ -352,7 +357,7 @@ class Service:
 
     async def work(self) -> None:
         """Run jobs until cancelled; running ones are finished, or given back to the queue, before it returns."""
-        watch = JobWatch(self.registry, self.tracing)
+        watch = JobWatch(self.registry, self.tracing, own_jobs(self.queue))
         projects = ProjectJobs(self.projects)
         rescue = asyncio.create_task(rescue_stalled_jobs(self.queue), name="rescue of stalled jobs")
         try:

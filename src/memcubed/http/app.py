@@ -1,13 +1,15 @@
 """The FastAPI application: mounts the slices' routes under the contract's base path."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
+from starlette.routing import BaseRoute
 
 from memcubed.contract import links
 from memcubed.http.browsers import SecurityHeaders, allow_origins
@@ -73,9 +75,19 @@ def create_app(
     allow_origins(app, edge.cors_origins)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(PlainPaths)
-    app.add_middleware(RequestLog, registry=registry, tracing=tracing)
+    app.add_middleware(RequestLog, registry=registry, tracing=tracing, operations=list(_operations(app.routes)))
     app.add_middleware(PlainStart)
     return app
+
+
+def _operations(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str]]:
+    """The methods and patterns of the routes, as a request's scope names them."""
+    for route in routes:
+        included = getattr(route, "original_router", None)  # as newer releases of FastAPI keep what is included
+        if isinstance(route, APIRoute):
+            yield from ((method, route.path) for method in sorted(route.methods or ()))
+        elif isinstance(included, APIRouter):
+            yield from _operations(included.routes)
 
 
 def create_health_app(health: APIRouter) -> FastAPI:

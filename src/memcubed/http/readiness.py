@@ -2,16 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from memcubed.providers.calls import ProviderCalls
 from memcubed.store.queue_state import StoreState, read_state
 from memcubed.store.session import UNAVAILABLE_ERRORS, Database
 
 _CACHED_SECONDS: Final = 1.0
+_METRICS_CACHED_SECONDS: Final = 5.0
 
 
 class State(StrEnum):
@@ -20,6 +25,9 @@ class State(StrEnum):
     OK = "ok"
     DEGRADED = "degraded"
     UNAVAILABLE = "unavailable"
+
+
+_VALUES: Final = {State.OK: 1.0, State.DEGRADED: 0.5, State.UNAVAILABLE: 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,36 @@ class Readiness:
         if age <= self._queue_age_seconds:
             return Part("queue", State.OK, f"the oldest job has waited {age} s")
         return Part("queue", State.DEGRADED, f"the oldest job has waited {age} s: does a worker run, and keep up?")
+
+
+class PartMetrics(Collector):
+    """A gauge of the parts, which are examined when somebody scrapes, and then kept for some seconds."""
+
+    def __init__(
+        self, readiness: Readiness, registry: CollectorRegistry, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._readiness = readiness
+        self._clock = clock
+        self._parts: Sequence[Part] = ()
+        self._fresh_until = 0.0
+        registry.register(self)
+
+    async def refresh(self) -> None:
+        """Examine the parts, unless that was done just now."""
+        if not self._parts or self._clock() >= self._fresh_until:
+            self._parts = await self._readiness.examine()
+            self._fresh_until = self._clock() + _METRICS_CACHED_SECONDS
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The gauge, for the registry."""
+        family = GaugeMetricFamily(
+            "memcubed_part_status",
+            "Whether what requests need is there: 1 ok, 0.5 degraded, 0 unavailable.",
+            labels=["part"],
+        )
+        for part in self._parts:
+            family.add_metric([part.name], _VALUES[part.state])
+        yield family
 
 
 def _endpoint(name: str, calls: ProviderCalls | None) -> Part:

@@ -1,6 +1,8 @@
 """Each request's id, its log line and its metrics."""
 
 import time
+from collections.abc import Iterable
+from http import HTTPStatus
 from uuid import uuid4
 
 import structlog
@@ -14,13 +16,21 @@ log = structlog.get_logger(__name__)
 _ID_HEADER = b"x-request-id"
 _TRACE_HEADER = b"traceparent"
 _MAX_ID = 100
+_UNKNOWN = ("any", "unknown")
+_FAILURES = (HTTPStatus.INTERNAL_SERVER_ERROR.value, HTTPStatus.SERVICE_UNAVAILABLE.value)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class RequestLog:
-    """ASGI middleware: gives requests an id, counts and times them, and logs a line each; never any content."""
+    """ASGI middleware: gives requests an id, counts and times them, and logs a line each; never any content.
 
-    def __init__(self, app: ASGIApp, *, registry: CollectorRegistry, tracing: Tracing) -> None:
+    Failures of each of the `operations`, a method and a route's pattern, are counted from 0: what Prometheus first sees
+    at 1 has not increased.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, registry: CollectorRegistry, tracing: Tracing, operations: Iterable[tuple[str, str]]
+    ) -> None:
         self._app = app
         self._tracing = tracing
         self._requests = Counter(
@@ -29,6 +39,9 @@ class RequestLog:
         self._seconds = Histogram(
             "memcubed_http_request_seconds", "Time to answer a request.", ["method", "route"], registry=registry
         )
+        for method, route in (*operations, _UNKNOWN):
+            for status in _FAILURES:
+                self._requests.labels(method, route, status)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, with its id bound to every log line on the way."""

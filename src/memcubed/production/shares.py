@@ -22,6 +22,8 @@ from memcubed.usage.service import UsageService
 CONTEXT_TURNS: Final = 6
 """How many earlier turns of the conversation are read beside the new ones."""
 
+_NOTHING: Final = "nothing"  # an end of a part that completed and made no memory
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -54,6 +56,10 @@ class Receipts:
         self._usage = usage
         self._ends = Counter("memcubed_task_parts", "Parts of tasks that ended.", ["end"], registry=registry)
         self._memories = Counter("memcubed_memories", "Memories produced.", ["kind"], registry=registry)
+        for end in (TaskStatus.COMPLETED.value, _NOTHING, TaskStatus.FAILED.value):
+            self._ends.labels(end)  # from 0, so that the first one is an increase
+        for kind in MemoryKind:
+            self._memories.labels(kind.value)
 
     async def count(
         self,
@@ -69,7 +75,7 @@ class Receipts:
 
     def _count(self, project_id: UUID, task_id: UUID, status: TaskStatus, memories: Mapping[MemoryKind, int]) -> None:
         made = {kind: count for kind, count in memories.items() if count}
-        self._ends.labels(status.value if made or status != TaskStatus.COMPLETED else "nothing").inc()
+        self._ends.labels(status.value if made or status != TaskStatus.COMPLETED else _NOTHING).inc()
         for kind, count in made.items():
             self._memories.labels(kind.value).inc(count)
         self._usage.add_memories(project_id, task_id, made)

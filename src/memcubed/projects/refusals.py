@@ -31,6 +31,8 @@ class Refusals:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._counter = Counter("memcubed_limit_refusals", "Calls refused by a limit.", ["limit"], registry=registry)
+        for limit in Limit:
+            self._counter.labels(limit.value)  # from 0, so that the first refusal is an increase
 
     def count(self, limit: Limit) -> None:
         """One more call was refused by this limit."""

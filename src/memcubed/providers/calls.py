@@ -59,6 +59,7 @@ class ProviderCalls:
         self._clock = clock
         self._ended_at: float | None = None
         self._reason: str | None = None
+        metrics.failures.labels(provider)  # from 0, so that the first failure is an increase
 
     @property
     def last(self) -> LastCall:

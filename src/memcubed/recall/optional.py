@@ -29,6 +29,8 @@ class OptionalStep:
         self._event = event
         self._failures = failures
         self._timeout_seconds = timeout_seconds
+        for reason in Reason:
+            failures.labels(reason)  # from 0, so that the first one is an increase
 
     async def run(self, call: Awaitable[ResultT]) -> ResultT | None:
         """What the call gives; None when it raises ProviderError, or is not done in time, or the budget is spent."""

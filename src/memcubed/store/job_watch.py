@@ -2,7 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ ORIGIN: Final = "origin"
 """The argument that says where a job comes from: the request's id, and its trace. Jobs themselves never see it."""
 
 _SHOWN: Final = ("project_id", "cube_id", "task_id")
+_ENDS: Final = ("done", "failed", "put_off")
 _BUCKETS: Final = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 log = structlog.get_logger(__name__)
@@ -33,11 +34,14 @@ def origin(tracing: Tracing) -> dict[str, str]:
 
 
 class JobWatch:
-    """Worker middleware around every job."""
+    """Worker middleware around every job; those of the `names` are counted from 0."""
 
-    def __init__(self, registry: CollectorRegistry, tracing: Tracing) -> None:
+    def __init__(self, registry: CollectorRegistry, tracing: Tracing, names: Iterable[str]) -> None:
         self._tracing = tracing
         self._jobs = Counter("memcubed_jobs", "Jobs that this process ran.", ["job", "end"], registry=registry)
+        for name in names:
+            for end in _ENDS:
+                self._jobs.labels(name, end)
         self._seconds = Histogram(
             "memcubed_job_seconds", "Time of a job.", ["job"], registry=registry, buckets=_BUCKETS
         )

@@ -90,6 +90,11 @@ def create_queue(url: str, tracing: Tracing) -> procrastinate.App:
     return queue
 
 
+def own_jobs(queue: procrastinate.App) -> list[str]:
+    """The names of the jobs that the service has registered; the library brings some of its own."""
+    return sorted({task.name for task in queue.tasks.values() if not task.name.startswith("builtin:")})
+
+
 async def _use_autocommit(connection: psycopg.AsyncConnection[Any]) -> None:
     """The queue's statements are transactions of their own: it is spared a BEGIN and a COMMIT around each."""
     await connection.set_autocommit(True)
