@@ -27,7 +27,8 @@ from memcubed.projects.service import ProjectService
 from memcubed.recall.large import LargeCubes
 from memcubed.settings import Settings, load_settings, unknown_names
 from memcubed.store.migrate import migrate as migrate_database
-from memcubed.store.session import UNAVAILABLE_ERRORS, Database
+from memcubed.store.refused import DATABASE_ERRORS, refused
+from memcubed.store.session import Database
 from memcubed.welcome import welcome
 
 DEFAULT_PROJECT: Final = "default"
@@ -332,12 +333,15 @@ async def _first_key(settings: Settings, urls: bootstrap.DatabaseUrls) -> str | 
 
 
 def main() -> None:
-    """Run the command; an error of ours ends it with one plain line."""
+    """Run the command; an error of ours or of the database ends it with one plain line."""
     try:
         app()
     except MemcubedError as error:
         typer.echo(f"memcubed: {printable_lines(error.message)}", err=True)
         sys.exit(1)
-    except UNAVAILABLE_ERRORS as error:  # it went away after it had been looked at
-        typer.echo(f"memcubed: The database does not answer: {str(error).splitlines()[0]}", err=True)
+    except DATABASE_ERRORS as error:
+        settings = load_settings()
+        configure_logs(settings.log_format, settings.log_level)
+        log.debug("database_refused", exc_info=True)
+        typer.echo(f"memcubed: {printable_lines(refused(error).message)}", err=True)
         sys.exit(1)

@@ -5,9 +5,12 @@ import socket
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from fastapi import FastAPI
+from psycopg import sql
 from starlette.types import Message
 
 from memcubed.bootstrap import DatabaseUrls
@@ -78,6 +81,45 @@ def test_an_env_file_that_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / ".env").write_bytes(b"MEMCUBED_REDACT=\xff\xfe\n")
     monkeypatch.chdir(tmp_path)
     assert "The file .env in the working directory can't be read" in told("doctor", env=environment(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("command", "table"),
+    [
+        (("doctor",), "task_shares"),
+        (("doctor",), "procrastinate_jobs"),
+        (("key", "list"), "api_keys"),
+        (("key", "create"), "projects"),
+        (("knowledgebase", "list"), "knowledge_bases"),
+        (("index",), "large_cubes"),
+    ],
+)
+def test_a_database_restored_in_part(
+    tmp_path: Path, database: DatabaseUrls, command: tuple[str, ...], table: str
+) -> None:
+    env = environment(tmp_path, **database_settings(database))
+    assert run_here("key", "create", env=env).returncode == 0
+    with psycopg.connect(database.owner, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(table)))
+    said = told(*command, env=env)
+    assert "The database is not whole" in said
+    assert table in said
+    detailed = run_here(*command, env={**env, "MEMCUBED_LOG_LEVEL": "debug"})
+    assert "Traceback" in detailed.stderr
+
+
+@pytest.mark.parametrize("command", [("index",), ("doctor",), ("key", "list")])
+def test_a_role_without_rights(tmp_path: Path, database: DatabaseUrls, command: tuple[str, ...]) -> None:
+    env = environment(tmp_path, **database_settings(database))
+    assert run_here("key", "create", env=env).returncode == 0
+    role = urlsplit(database.service).username or ""
+    with psycopg.connect(database.owner, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("REVOKE SELECT, INSERT ON api_keys, cubes, messages FROM {}").format(sql.Identifier(role))
+        )
+    said = told(*command, env=environment(tmp_path, database_url=database.service))
+    assert "permission denied" in said
+    assert "MEMCUBED_MIGRATION_DATABASE_URL has to name the owner of the tables" in said
 
 
 def test_a_port_that_is_none(tmp_path: Path) -> None:

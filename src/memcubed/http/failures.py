@@ -22,6 +22,7 @@ from memcubed.errors import (
     RateLimitedError,
     ServiceUnavailableError,
 )
+from memcubed.store.refused import DATABASE_ERRORS, refused
 from memcubed.store.session import UNAVAILABLE_ERRORS
 
 log = structlog.get_logger(__name__)
@@ -143,7 +144,7 @@ class Unexpected:
 
 
 class PlainStart:
-    """ASGI middleware: what keeps the service from starting is told without a trace where it is an error of ours."""
+    """ASGI middleware: what keeps the service from starting is told without a trace if it is ours or the database's."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -153,6 +154,8 @@ class PlainStart:
 
         async def plain(message: Message) -> None:
             error = sys.exc_info()[1]  # Starlette sends a failure while it handles it
+            if isinstance(error, DATABASE_ERRORS):
+                error = refused(error)
             if message["type"] == "lifespan.startup.failed" and isinstance(error, MemcubedError):
                 message["message"] = f"The service can't start: {error.message}"
             await send(message)
