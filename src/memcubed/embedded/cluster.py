@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -144,8 +144,10 @@ def find_running(home: Path) -> EmbeddedPostgres | None:
 def exists(home: Path) -> bool:
     """See `memcubed.embedded.exists`."""
     layout = _Layout.of(home)
-    with _usable(layout):
-        return layout.connection.exists()
+    with _usable(layout), suppress(FileNotFoundError):
+        layout.connection.stat()  # Path.exists() would not tell what can't be read from what is not there
+        return True
+    return False
 
 
 def is_stopping(home: Path) -> bool:
