@@ -5,6 +5,7 @@ from pathlib import Path
 
 from memcubed.bootstrap import DatabaseUrls
 from tests.conftest import StartService
+from tests.support.databases import query
 from tests.support.process import database_settings, environment, run
 
 
@@ -46,8 +47,10 @@ def test_what_cannot_be_done_is_said_plainly(database: DatabaseUrls, tmp_path: P
         (("export",), "There is no project named 'default'."),
         (("import", str(missing)), f"There is no file {missing}."),
         (("import", str(wrong)), "Line 1 is not JSON"),
+        (("import", str(wrong), "--timezone", "Mars"), "timezone: 'Mars' is no IANA time zone."),
     ):
         answer = run(*arguments, env=env)
         assert answer.returncode == 1
         assert answer.stderr.startswith("memcubed: ")
         assert told in answer.stderr
+    assert query(database.owner, "SELECT name FROM projects") == [], "a refused import makes no project"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from memcubed.bootstrap import DatabaseUrls
 from memcubed.clock import utc_now
-from memcubed.errors import NotFoundError
+from memcubed.errors import ConflictError, NotFoundError
 from memcubed.exchange.exporting import Exporter
 from memcubed.exchange.importing import Importer
 from memcubed.exchange.model import LEFT_OUT, ExchangeError, travelling_tables
@@ -252,6 +253,22 @@ async def test_a_broken_file_changes_nothing(service: Api, change: Any, told: st
         await Importer(service.service.database).load(other, change(exported))
     assert len(await export(service, other)) == 2
     assert not await client.messages(user="bob")
+
+
+async def test_a_new_project_comes_with_its_rows_or_not_at_all(service: Api) -> None:
+    project, _ = await filled(service)
+    exported = await export(service, project)
+    projects, importer = service.service.projects, Importer(service.service.database)
+    planned, is_new = await projects.plan_project(f"copy of {project.name}", timezone="Asia/Shanghai")
+    assert is_new
+    with pytest.raises(ExchangeError, match="the rest is missing"):
+        await importer.load(planned, exported[:-1], is_new=True)
+    with pytest.raises(NotFoundError):
+        await projects.get_project(planned.name)
+    await importer.load(planned, exported, is_new=True)
+    assert await projects.plan_project(planned.name, timezone="UTC") == (planned, False)
+    with pytest.raises(ConflictError, match="try again"):
+        await importer.load(replace(planned, id=uuid4()), exported, is_new=True)
 
 
 async def test_a_file_of_the_first_version_has_no_end(service: Api) -> None:

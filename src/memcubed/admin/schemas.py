@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -11,7 +10,7 @@ from memcubed.clock import epoch_milliseconds
 from memcubed.contract.request import Count, Flag, RequestModel
 from memcubed.errors import EmptyListError, InvalidRequestError
 from memcubed.projects.model import ApiKey, ProjectChange, ProjectRecord
-from memcubed.projects.names import MAX_NAME_CHARACTERS, check_name
+from memcubed.projects.names import MAX_NAME_CHARACTERS, check_name, check_timezone
 from memcubed.projects.scopes import PROJECT_SCOPES, Scope
 from memcubed.usage.model import Budget, DayUsage, KindUsage, TaskUsage, Usage, with_rest
 
@@ -25,10 +24,7 @@ def _check_name(value: object) -> object:
 
 
 def _check_timezone(value: object) -> object:
-    try:
-        ZoneInfo(str(value))
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidRequestError(f"timezone: {str(value)[:100]!r} is no IANA time zone.") from error
+    check_timezone(str(value))
     return value
 
 

@@ -77,10 +77,10 @@ def load(
         raise ConfigurationError(f"There is no file {file}.")
 
     async def imported(service: Service) -> Imported:
-        into = await service.projects.ensure_project(project, timezone=timezone)
+        into, is_new = await service.projects.plan_project(project, timezone=timezone)
         with nullcontext(sys.stdin) if file == STANDARD else _open(file, "r") as stream:
             try:
-                done = await Importer(service.database).load(into, stream)
+                done = await Importer(service.database).load(into, stream, is_new=is_new)
             except UnicodeDecodeError as error:
                 raise ConfigurationError(f"{file} is not what `memcubed export` wrote: not text in UTF-8.") from error
         # What was still to be done where it comes from is done here; missing vectors are made.

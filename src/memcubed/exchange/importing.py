@@ -16,6 +16,7 @@ from memcubed.exchange.values import from_json, renamed
 from memcubed.memories.model import MemoryKind
 from memcubed.profiles.model import field_memory_id
 from memcubed.projects.model import Project
+from memcubed.projects.service import store_planned
 from memcubed.store.cubes import Cube, CubeKind
 from memcubed.store.session import Database
 from memcubed.store.tables import cubes, memories
@@ -53,11 +54,16 @@ class Importer:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def load(self, project: Project, lines: Iterable[str]) -> Imported:
-        """Store what the lines hold, in one transaction. Raises ExchangeError, naming the line."""
+    async def load(self, project: Project, lines: Iterable[str], *, is_new: bool = False) -> Imported:
+        """Store what the lines hold, in one transaction, with the project itself where that is new.
+
+        Raises ExchangeError, naming the line, and ConflictError when a new project's name is taken.
+        """
         tables = {travelling.name: travelling for travelling in travelling_tables()}
         names, imported = _Names(project.id), Imported()
         async with self._database.transaction(project.id) as connection:
+            if is_new:
+                await store_planned(connection, project)
             rows_read = _Rows(lines)
             for name, batch in _batches(rows_read):
                 travelling = tables.get(name)

@@ -1,6 +1,7 @@
-"""What a project and a key may be called."""
+"""What a project and a key may be called, and in which time zones a project can be."""
 
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from memcubed.errors import InvalidRequestError, MissingFieldError
 
@@ -23,3 +24,11 @@ def check_key_name(name: str) -> str:
             f"name of a key must be at most {MAX_NAME_CHARACTERS} characters; it has {len(name)}."
         )
     return name
+
+
+def check_timezone(name: str) -> ZoneInfo:
+    """The time zone of a new project. Raises InvalidRequestError."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidRequestError(f"timezone: {name[:100]!r} is no IANA time zone.") from error

@@ -99,6 +99,16 @@ class ProjectRepository:
         await self._connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
         return _project((await self._connection.execute(select(projects).where(projects.c.name == name))).one())
 
+    async def store_project(self, project: Project) -> bool:
+        """Insert a project that has its id; False when there is another one of its name."""
+        statement = insert(projects).values(
+            id=project.id, name=project.name, timezone=project.timezone.key, redact=project.redact
+        )
+        done = await self._connection.execute(
+            statement.on_conflict_do_nothing(index_elements=["name"]).returning(projects.c.id)
+        )
+        return done.one_or_none() is not None
+
     async def insert_project(self, name: str, timezone: str, *, redact: bool | None) -> ProjectRecord | None:
         """A new project; None when there is one of this name."""
         result = await self._connection.execute(

@@ -6,15 +6,17 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from memcubed.errors import InvalidKeyError, MissingKeyError, NotFoundError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from memcubed.errors import ConflictError, InvalidKeyError, MissingKeyError, NotFoundError
 from memcubed.language.redaction import redaction
 from memcubed.projects.keys import generate_key
 from memcubed.projects.limits import Allowance, Bucket
 from memcubed.projects.model import ApiKey, Project
-from memcubed.projects.names import check_key_name, check_name
+from memcubed.projects.names import check_key_name, check_name, check_timezone
 from memcubed.projects.repository import AUTHENTICATE, ProjectRepository
 from memcubed.projects.scopes import PROJECT_SCOPES, Scope
 from memcubed.store.session import Database
@@ -49,6 +51,12 @@ def read_key(authorization: str | None) -> str:
     if scheme.lower() not in _SCHEMES or not key:
         raise MissingKeyError("The Authorization header must read `Token <your API key>`.")
     return key
+
+
+async def store_planned(connection: AsyncConnection, project: Project) -> None:
+    """Store a project together with what else is in the transaction. Raises ConflictError when the name is taken."""
+    if not await ProjectRepository(connection).store_project(project):
+        raise ConflictError(f"A project named {project.name!r} was made meanwhile; try again.")
 
 
 class ProjectService:
@@ -163,6 +171,17 @@ class ProjectService:
             repository = ProjectRepository(connection)
             known = await repository.find_project(name)
             return known or await repository.ensure_project(check_name(name), timezone)
+
+    async def plan_project(self, name: str, *, timezone: str) -> tuple[Project, bool]:
+        """The project of this name, and whether it is a new one, which `store_planned` has still to store.
+
+        Raises MissingFieldError or InvalidRequestError for what can be no project's name or time zone.
+        """
+        async with self._database.transaction(None) as connection:
+            known = await ProjectRepository(connection).find_project(name.strip())
+        if known is not None:
+            return known, False
+        return Project(uuid4(), check_name(name), check_timezone(timezone)), True
 
     async def _project_id(self, name: str) -> UUID:
         return (await self.get_project(name)).id
