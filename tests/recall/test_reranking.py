@@ -173,4 +173,4 @@ async def test_it_is_off_by_default(start: StartService) -> None:
     async with start() as api:
         client = await remembering(api)
         assert "bees" in (await client.values("bees behind the barn"))[0]
-        assert not re.search("rerank|rewrit", await metrics(api))
+        assert not re.search('memcubed_(rerank|query_rewrite)|stage="re(rank|writ)', await metrics(api))

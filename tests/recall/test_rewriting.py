@@ -263,7 +263,9 @@ async def test_it_is_off_by_default(start: StartService) -> None:
             client = await remembering(api)
             assert "bees" in (await client.values("bees"))[0]
             assert script.rewritten == 0
-            assert "rewrit" not in await metrics(api)
+            shown = await metrics(api)
+            assert "memcubed_query_rewrite" not in shown
+            assert 'stage="rewrit' not in shown
 
 
 def test_it_needs_a_language_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
