@@ -137,6 +137,19 @@ async def test_what_cannot_be_repaired_is_found_and_named(
     (finding,) = [one for one in report.diagnoses[0].findings if one.check is check]
     assert finding.examples
     assert any(finding.examples[0] in line for line in report_lines(report))
+    assert list(report_lines(report))[-1].startswith("Not clean, but nothing of it can be put in order by --repair")
+
+
+async def test_what_is_left_to_do_is_said(service: Api, told: Client, database: DatabaseUrls) -> None:
+    del told
+    break_things(database, *INCURABLE[Check.UNSOURCED_MEMORIES], "UPDATE memories SET status = 'archived'")
+    (made,) = query(database.owner, "SELECT count(*) FROM memories")[0]
+    lines = list(report_lines(await service.service.doctor.examine()))
+    assert f" 0 memories and {made} archived; " in lines[0]
+    assert lines[-1].startswith("Not clean, but nothing of it can be put in order by --repair")
+    break_things(database, *DEFECTS[Check.VERSIONLESS_MEMORIES])
+    lines = list(report_lines(await service.service.doctor.examine()))
+    assert lines[-1] == "Not clean: run `memcubed doctor --repair` for what can be put in order."
 
 
 def test_every_check_has_a_planted_defect() -> None:

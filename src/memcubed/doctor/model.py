@@ -74,13 +74,15 @@ class Waiting:
 class Diagnosis:
     """How one project stands. `failed` are tasks that ended without success; their messages are kept.
 
-    While `budget` is spent, what needs a language model waits on the queue.
+    `memories` are those that are recalled, `archived` the others, which checks look at as well. While
+    `budget` is spent, what needs a language model waits on the queue.
     """
 
     project: str
     findings: tuple[Finding, ...]
     messages: int
     memories: int
+    archived: int
     running: int
     failed: int
     budget: Budget
@@ -116,3 +118,12 @@ class Report:
     def is_clean(self) -> bool:
         """Whether nothing is out of order anywhere."""
         return all(diagnosis.is_clean for diagnosis in self.diagnoses)
+
+    @property
+    def is_repairable(self) -> bool:
+        """Whether something is out of order that `--repair` can put in order."""
+        return any(
+            finding.count and finding.check.is_repairable
+            for diagnosis in self.diagnoses
+            for finding in diagnosis.findings
+        )

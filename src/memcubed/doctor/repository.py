@@ -179,6 +179,7 @@ _COUNTS: Final = """
 SELECT
     (SELECT count(*) FROM messages WHERE project_id = :project) AS messages,
     (SELECT count(*) FROM memories WHERE project_id = :project AND status = 'activated') AS memories,
+    (SELECT count(*) FROM memories WHERE project_id = :project AND status <> 'activated') AS archived,
     (SELECT count(DISTINCT task_id) FROM task_shares WHERE project_id = :project AND status = 'running') AS running,
     (SELECT count(DISTINCT task_id) FROM task_shares WHERE project_id = :project AND status = 'failed') AS failed
 """
@@ -244,10 +245,10 @@ class DoctorRepository:
         question = _QUESTIONS[Check.UNEMBEDDED_MEMORIES].replace("m.id::text", "DISTINCT m.cube_id")
         return list((await self._connection.execute(text(question), self._values)).scalars())
 
-    async def count(self) -> tuple[int, int, int, int]:
-        """Messages, activated memories, running tasks, failed tasks."""
+    async def count(self) -> tuple[int, int, int, int, int]:
+        """Messages, activated memories, all other memories, running tasks, failed tasks."""
         row = (await self._connection.execute(text(_COUNTS), self._values)).one()
-        return row.messages, row.memories, row.running, row.failed
+        return row.messages, row.memories, row.archived, row.running, row.failed
 
     async def list_waiting(self) -> list[Waiting]:
         """Why running tasks were not done at the last try."""

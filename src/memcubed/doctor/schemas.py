@@ -29,6 +29,9 @@ class DiagnosisData(BaseModel):
     clean: bool
     messages: int
     memories: int
+    """Those that are recalled."""
+    memories_archived: int
+    """All others: archived ones, or replaced by a later one."""
     tasks_running: int
     tasks_failed: int
     daily_token_budget: int | None
@@ -48,6 +51,7 @@ class DiagnosisData(BaseModel):
             clean=diagnosis.is_clean,
             messages=diagnosis.messages,
             memories=diagnosis.memories,
+            memories_archived=diagnosis.archived,
             tasks_running=diagnosis.running,
             tasks_failed=diagnosis.failed,
             daily_token_budget=diagnosis.budget.limit,

@@ -74,10 +74,12 @@ class DoctorService:
             repository = DoctorRepository(connection, project.id, space)
             checks = [check for check in Check if space is not None or check not in _OF_VECTORS]
             findings = tuple([await repository.examine(check) for check in checks])
-            messages, memories, running, failed = await repository.count()
+            messages, memories, archived, running, failed = await repository.count()
             waiting = tuple(await repository.list_waiting())
         budget = await self._usage.read_budget(project.id)
-        return Diagnosis(project.name, findings, messages, memories, running, failed, budget, waiting, repaired)
+        return Diagnosis(
+            project.name, findings, messages, memories, archived, running, failed, budget, waiting, repaired
+        )
 
     async def _repair(self, project_id: UUID, space: str | None) -> dict[Check, int]:
         async with self._database.transaction(project_id) as connection:

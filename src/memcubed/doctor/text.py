@@ -14,12 +14,26 @@ def report_lines(report: Report) -> Iterator[str]:
     yield f"Queue: {queue.waiting} waiting, {queue.running} running{oldest}; {queue.failed} failed and kept."
     if not report.vectors_checked:
         yield "The embedding model does not answer, so vectors were not examined."
-    yield "Clean." if report.is_clean else "Not clean: run `memcubed doctor --repair` for what can be put in order."
+    yield _verdict(report)
+
+
+def _verdict(report: Report) -> str:
+    if report.is_clean:
+        return "Clean."
+    if not report.is_repairable:
+        return (
+            "Not clean, but nothing of it can be put in order by --repair: the memories named above stay as they are; "
+            "delete those that should not be."
+        )
+    if any(diagnosis.repaired is not None for diagnosis in report.diagnoses):
+        return "Not clean yet: run `memcubed doctor` again when workers have emptied the queue."
+    return "Not clean: run `memcubed doctor --repair` for what can be put in order."
 
 
 def _diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
     yield (
-        f"Project {diagnosis.project!r}: {diagnosis.messages} messages, {diagnosis.memories} memories; "
+        f"Project {diagnosis.project!r}: {diagnosis.messages} messages, {diagnosis.memories} memories "
+        f"and {diagnosis.archived} archived; "
         f"tasks: {diagnosis.running} running, {diagnosis.failed} failed."
     )
     for check, count in (diagnosis.repaired or {}).items():
