@@ -276,5 +276,6 @@ def test_it_needs_a_language_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     with pytest.raises(ConfigurationError, match="MEMCUBED_QUERY_REWRITE needs MEMCUBED_LLM_MODEL"):
         load_settings()
     monkeypatch.setenv("OPENAI_MODEL", "m")
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
     assert load_settings().query_rewrite
     assert not make_settings().query_rewrite
