@@ -19,8 +19,9 @@ same two times as lingering_time and lingering_timeout)."""
 
 
 class BodyLimit:
-    """ASGI middleware: answers 413 as soon as a body is known to be over `max_bytes`.
+    """ASGI middleware: has routes answer 413 as soon as a body is known to be over `max_bytes`, and read none of it.
 
+    The route has checked the key by then, so that the refusal is logged and counted as that route's and that project's.
     `of_paths` has other limits for some paths, such as those that take files. An answer that comes before the body was
     read, this one or that of a wrong key, is sent at once; what the client still sends is then thrown away, within
     bounds, before the connection may be closed. Closing it earlier resets it, and many clients then lose the answer.
@@ -47,8 +48,7 @@ class BodyLimit:
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 
-        app = failure(_too_large(body.most)) if body.is_too_large else self._app
-        await app(scope, body.receive, drained)
+        await self._app(scope, body.receive, drained)
 
 
 class _Body:
@@ -65,7 +65,9 @@ class _Body:
         self._seen = 0
 
     async def receive(self) -> Message:
-        """The next part. Raises RequestTooLargeError."""
+        """The next part. Raises RequestTooLargeError, at once where the length that was declared is too large."""
+        if self.is_too_large:
+            raise _too_large(self.most)
         message = await self._next()
         if message["type"] == "http.request":
             self._seen += len(message.get("body", b""))

@@ -101,6 +101,7 @@ class TokenAuthentication(SecurityBase):
         with self._seconds.time():
             caller = await self._gate.pass_through(request, self._projects.authenticate)
         request.state.allowance = caller.allowance
+        structlog.contextvars.bind_contextvars(project_id=str(caller.project.id))  # of refusals, too
         if caller.retry_after is not None:
             self._refusals.count(Limit.REQUESTS)
             raise RateLimitedError(
@@ -114,7 +115,6 @@ class TokenAuthentication(SecurityBase):
                 f"This call needs a key with the scope `{needed}`; this key has {_listed(caller.scopes)}."
             )
         begin_work(Work(caller.project.id, purpose_of_route(route)))
-        structlog.contextvars.bind_contextvars(project_id=str(caller.project.id))
         request.state.project = caller.project
         redacting.set(caller.project.redacts(default=self._redact))  # the body is read after this
         return caller.project
