@@ -137,6 +137,9 @@ async def test_what_cannot_be_repaired_is_found_and_named(
     (finding,) = [one for one in report.diagnoses[0].findings if one.check is check]
     assert finding.examples
     assert any(finding.examples[0] in line for line in report_lines(report))
+    await settled(service)  # what else the planted rows lack is made
+    report = await service.service.doctor.examine()
+    assert counts(report)[check] >= 1
     assert list(report_lines(report))[-1].startswith("Not clean, but nothing of it can be put in order by --repair")
 
 
