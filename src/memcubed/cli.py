@@ -32,6 +32,7 @@ from memcubed.store.session import Database
 from memcubed.welcome import welcome
 
 DEFAULT_PROJECT: Final = "default"
+_GOING_SECONDS: Final = 1.0
 
 app = typer.Typer(
     help="A self-hosted memory service for AI applications.",
@@ -78,7 +79,7 @@ def serve(
             typer.echo(welcome(listener, service.extractor.name, first_key))
             run_server(http, listener)
         finally:
-            bootstrap.release_database(settings, urls)
+            bootstrap.release_database(settings, urls, patience_seconds=_GOING_SECONDS)
 
 
 @app.command()
@@ -89,7 +90,7 @@ def worker() -> None:
     try:
         asyncio.run(bootstrap.Service(settings, urls).run_worker())
     finally:
-        bootstrap.release_database(settings, urls)
+        bootstrap.release_database(settings, urls, patience_seconds=_GOING_SECONDS)
 
 
 @app.command()

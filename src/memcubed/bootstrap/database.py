@@ -1,5 +1,6 @@
 """The database that the settings lead to: opened, brought to this release, and released again."""
 
+import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +15,7 @@ from memcubed.store.migrate import check, migrate
 
 log = structlog.get_logger(__name__)
 
-
+_POLL_SECONDS: Final = 0.05
 _OTHER_CLIENTS: Final = (
     "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 )
@@ -61,14 +62,19 @@ def existing_database(settings: Settings) -> DatabaseUrls:
     return prepare_database(settings)
 
 
-def release_database(settings: Settings, urls: DatabaseUrls) -> bool:
-    """Stop the bundled database unless another process works with it; whether it was stopped. Blocks."""
+def release_database(settings: Settings, urls: DatabaseUrls, *, patience_seconds: float = 0.0) -> bool:
+    """Stop the bundled database unless another process works with it; whether it was stopped. Blocks.
+
+    `patience_seconds` is how long others may take to go: a backend outlives the connection that was closed by moments.
+    """
     if not settings.uses_bundled_database:
         return False
+    deadline = time.monotonic() + patience_seconds
     try:
         with psycopg.connect(urls.owner, autocommit=True) as connection:
-            others = connection.execute(_OTHER_CLIENTS).fetchone()
+            while (is_used := connection.execute(_OTHER_CLIENTS).fetchone() != (0,)) and time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)
     except psycopg.OperationalError as error:
         log.warning("database_not_asked_to_stop", reason=str(error).splitlines()[0])
         return False
-    return others is not None and others[0] == 0 and embedded.stop(settings.home)
+    return not is_used and embedded.stop(settings.home)
