@@ -271,15 +271,6 @@ async def test_a_new_project_comes_with_its_rows_or_not_at_all(service: Api) -> 
         await importer.load(replace(planned, id=uuid4()), exported, is_new=True)
 
 
-async def test_a_file_of_the_first_version_has_no_end(service: Api) -> None:
-    project, _ = await filled(service)
-    other, _ = await new_project(service)
-    lines = await export(service, project)
-    header = lines[0].replace('"version":2', '"version":1')
-    await Importer(service.service.database).load(other, [header, *lines[1:-1]])
-    assert rows(await export(service, other)) == rows(lines)
-
-
 def test_every_table_travels_or_says_why_not() -> None:
     travelling = {one.name for one in travelling_tables()}
     assert travelling | set(LEFT_OUT) == set(metadata.tables)

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from memcubed.exchange.model import FORMAT, LEFT_OUT, READABLE, VERSION, ExchangeError, Travelling, travelling_tables
+from memcubed.exchange.model import FORMAT, VERSION, ExchangeError, Travelling, travelling_tables
 from memcubed.exchange.values import from_json, renamed
 from memcubed.memories.model import MemoryKind
 from memcubed.profiles.model import field_memory_id
@@ -67,8 +67,6 @@ class Importer:
             rows_read = _Rows(lines)
             for name, batch in _batches(rows_read):
                 travelling = tables.get(name)
-                if travelling is None and name in LEFT_OUT:
-                    continue  # an earlier release let it travel
                 if travelling is None:
                     raise ExchangeError(f"Line {batch[0][0]}: there is no table {name!r} in this release.")
                 rows = [_row(number, travelling, row, names) for number, row in batch]
@@ -85,7 +83,6 @@ class _Rows:
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = lines
         self._number = 0
-        self._has_end = True
         self._count: int | None = None
 
     def __iter__(self) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
@@ -97,10 +94,10 @@ class _Rows:
             except ValueError as error:
                 raise ExchangeError(f"Line {self._number} is not JSON: {error}.") from error
             if self._number == 1:
-                self._has_end = _check_header(content) > 1
+                _check_header(content)
             elif self._count is not None:
                 raise ExchangeError(f"Line {self._number} is behind the end of the export.")
-            elif self._has_end and isinstance(content, dict) and isinstance(content.get("rows"), int):
+            elif isinstance(content, dict) and isinstance(content.get("rows"), int):
                 self._count = content["rows"]
             elif not isinstance(content, dict) or not isinstance(content.get("row"), dict):
                 raise ExchangeError(f"Line {self._number} is no row of an export.")
@@ -111,8 +108,6 @@ class _Rows:
         """Raises ExchangeError where rows are missing."""
         if self._number == 0:
             raise ExchangeError("Line 1: the file is empty.")
-        if not self._has_end:
-            return
         if self._count is None:
             raise ExchangeError(f"Line {self._number} is the last one, but no end of an export: the rest is missing.")
         if self._count != self._number - 2:
@@ -121,14 +116,11 @@ class _Rows:
             )
 
 
-def _check_header(content: object) -> int:
-    """The version of the file."""
+def _check_header(content: object) -> None:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ExchangeError("Line 1: this is no file that `memcubed export` has written.")
-    version = content.get("version")
-    if version not in READABLE or not isinstance(version, int):
-        raise ExchangeError(f"Line 1: version {version!r}; this release reads version {VERSION}.")
-    return version
+    if content.get("version") != VERSION:
+        raise ExchangeError(f"Line 1: version {content.get('version')!r}; this release reads version {VERSION}.")
 
 
 def _batches(

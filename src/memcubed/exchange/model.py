@@ -11,8 +11,6 @@ from memcubed.store import tables
 
 FORMAT: Final = "memcubed export"
 VERSION: Final = 2
-READABLE: Final = frozenset({1, VERSION})
-"""Files of version 1 do not say at their end how many rows they have, so nobody can tell whether they are whole."""
 
 VECTORS: Final = tables.memory_vectors.name
 

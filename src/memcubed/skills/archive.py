@@ -47,6 +47,7 @@ def read_archive(content: bytes) -> dict[str, ArchivedFile]:
         with ZipFile(io.BytesIO(content)) as archive:
             entries = list(_checked(archive.infolist()))
             return dict(_read_all(archive, entries))
+    # all that zipfile is known to raise for files that are damaged, encrypted or packed in ways it can't read
     except (BadZipFile, ZlibError, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
         raise FileFormatError("The zip file is damaged.") from error
 

@@ -35,7 +35,7 @@ class JobAttribution:
         with working(Work(project, purpose_of_job(context.job.task_name), task, answers)):
             try:
                 result = await call_next()
-            except Exception as error:
+            except Exception as error:  # goes on below: whatever it was, what has been paid for may be kept
                 if cube is not None:
                     await self._keep(project, cube, answers, error)
                 raise
